@@ -1,0 +1,330 @@
+package fanout
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tapecast/tapecast/charts"
+	"github.com/tapecast/tapecast/feed"
+)
+
+// Ingest takes a batch in. It does not block and keeps nothing of it but the
+// records' notes and strings. What it takes is visible after Publish.
+func (h *Hub) Ingest(b *Batch) error {
+	for i := range b.Bars {
+		w := &b.Bars[i]
+		h.symbol(w.Symbol, w.Lane).minutes.Put(&w.Window)
+	}
+	if b.Records == nil && b.Next == 0 {
+		return nil
+	}
+	l := &h.lanes[b.Lane]
+	for i := range b.Records {
+		r := &b.Records[i]
+		if r.Offset < l.next {
+			continue
+		}
+		if err := h.record(l, b.Lane, r); err != nil {
+			return err
+		}
+	}
+	l.next = max(l.next, b.Next)
+	l.end = max(b.End, l.next)
+	l.heard = h.now().UnixNano()
+	h.sendOpenBars(l)
+	h.evict(l)
+	return nil
+}
+
+func (h *Hub) record(l *lane, number int, r *Record) error {
+	if r.Poison {
+		l.next = r.Offset + 1
+		h.metrics.poison.Inc()
+		return nil
+	}
+	ts := r.TS()
+	l.advance(r.Offset, ts)
+	if l.time >= l.until {
+		h.closeWindows(l, r.Offset)
+	}
+	switch r.Kind {
+	case feed.KindClock:
+		l.expect = r.Clock.Symbols
+		h.settle(l)
+		return h.sameTape(r.Clock.Tape)
+	case feed.KindSession:
+		h.log.Info("a feeder session begins", "lane", number, "scenario", r.Session.Scenario)
+		return h.sameTape(r.Session.Tape)
+	case feed.KindKeyframe:
+		if err := h.sameTape(r.Keyframe.Tape); err != nil {
+			return err
+		}
+		h.keyframe(l, h.symbol(r.Symbol, number), r)
+		h.settle(l)
+	default:
+		h.tick(h.symbol(r.Symbol, number), r)
+	}
+	return nil
+}
+
+// sameTape takes the tape's id from the first record that has one, and refuses
+// another one.
+func (h *Hub) sameTape(id feed.TapeID) error {
+	switch h.tape {
+	case 0:
+		h.tape, h.listed = id, true
+	case id:
+	default:
+		return fmt.Errorf("%w: %s, it was %s", ErrNewTape, id, h.tape)
+	}
+	return nil
+}
+
+// symbol returns the symbol of that name, which it makes if it is new.
+func (h *Hub) symbol(name string, lane int) *Symbol {
+	if s := h.symbols[name]; s != nil {
+		return s
+	}
+	s := newSymbol(name, lane, h.options.From[lane])
+	s.book.Tape = h.tape
+	h.symbols[name] = s
+	h.lanes[lane].symbols = append(h.lanes[lane].symbols, s)
+	return s
+}
+
+// list publishes a new directory of the keyed symbols.
+func (h *Hub) list() {
+	d := &Directory{Tape: h.tape, byName: map[string]*Symbol{}}
+	for _, name := range slices.Sorted(maps.Keys(h.symbols)) {
+		if s := h.symbols[name]; s.keyed {
+			d.Symbols = append(d.Symbols, s)
+			d.byName[name] = s
+		}
+	}
+	h.directory.Store(d)
+}
+
+// settle notes when the last lane has become ready.
+func (h *Hub) settle(l *lane) {
+	if h.settled || !l.ready() {
+		return
+	}
+	for i := range h.lanes {
+		if !h.lanes[i].ready() {
+			return
+		}
+	}
+	h.settled = true
+}
+
+// keyframe takes from a keyframe what the ticks have not told yet.
+func (h *Hub) keyframe(l *lane, s *Symbol, r *Record) {
+	k := r.Keyframe
+	k.Instrument.Symbol = s.name
+	if s.keyed {
+		if *s.book.Instrument != k.Instrument {
+			s.book.Instrument = &k.Instrument
+			h.touch(s)
+		}
+		return
+	}
+	b := &s.book
+	b.Tape, b.Instrument = h.tape, &k.Instrument
+	for _, known := range []struct{ mine, frame *feed.Tick }{
+		{&b.Trade, &k.Trade}, {&b.Quote, &k.Quote}, {&b.Status, &k.Status},
+	} {
+		if known.mine.Kind == 0 {
+			*known.mine = *known.frame
+		}
+	}
+	b.Last[feed.Trades] = max(b.Last[feed.Trades], k.Trade.Seq)
+	b.Last[feed.Quotes] = max(b.Last[feed.Quotes], k.Quote.Seq)
+	b.Last[feed.Statuses] = max(b.Last[feed.Statuses], k.NoteSeq)
+	if day, err := charts.DecodeWindow(k.Day); err == nil && day.Start == charts.Day.Floor(l.time) {
+		b.Day = day
+	}
+	s.keyed = true
+	l.keyed++
+	h.touch(s)
+	h.listed = true
+}
+
+func (h *Hub) touch(s *Symbol) {
+	s.book.Next = h.lanes[s.lane].next
+	if !s.touched && s.keyed {
+		s.touched = true
+		h.touched = append(h.touched, s)
+	}
+}
+
+// tick numbers, keeps and sends one tick.
+func (h *Hub) tick(s *Symbol, r *Record) {
+	t := &r.Tick
+	channel := t.Kind.Channel()
+	last := s.book.Last[channel]
+	missing, seen := number(last, last != 0 || s.keyed, t)
+	if seen {
+		h.duplicate(s, t)
+		return
+	}
+	if missing > 0 {
+		h.gap(s, r, entry{
+			Tick:   feed.Tick{Kind: t.Kind, Seq: t.Seq - 1, TS: t.TS},
+			Offset: r.Offset, GapFirst: last + 1, Reason: Source,
+		})
+	}
+	s.book.Last[channel] = t.Seq
+	if h.faults.mangle(&h.options.Faults, t) {
+		return
+	}
+	s.ring.add(entry{Tick: *t, Offset: r.Offset})
+	h.metrics.ticks.Inc()
+	switch t.Kind {
+	case feed.KindTrade:
+		s.book.Trade = *t
+		h.addTrade(s, t)
+	case feed.KindQuote:
+		s.book.Quote = *t
+	case feed.KindStatus:
+		s.book.Status = *t
+	}
+	h.touch(s)
+	h.send(s, r)
+}
+
+// duplicate counts a tick that was there before, and logs it if it says
+// something else.
+func (h *Hub) duplicate(s *Symbol, t *feed.Tick) {
+	h.metrics.duplicates.Inc()
+	v := s.ring.view()
+	for i := v.n - 1; i >= 0; i-- {
+		e := v.at(i)
+		if e.Kind.Channel() != t.Kind.Channel() || e.Seq > t.Seq {
+			continue
+		}
+		if e.Seq == t.Seq && (e.Price != t.Price || e.Size != t.Size || e.TS != t.TS || e.Ask != t.Ask) {
+			h.log.Warn("a duplicate has other content; the first is kept", "symbol", s.name, "channel", t.Kind.Channel().String(), "seq", t.Seq)
+			h.metrics.conflicts.Inc()
+		}
+		return
+	}
+}
+
+func (h *Hub) gap(s *Symbol, r *Record, e entry) {
+	h.metrics.gaps.Inc()
+	h.log.Warn("seqs are missing on the tape", "symbol", s.name, "channel", e.Kind.Channel().String(), "first", e.GapFirst, "last", e.Seq)
+	s.ring.add(e)
+	if len(s.streams) == 0 || !s.keyed {
+		return
+	}
+	h.message = h.options.Encoder.Gap(h.message[:0], s.book.Instrument, e.gap())
+	h.append(s, &e.Tick, r.Offset)
+}
+
+// send encodes a tick once and appends it to the streams that have it.
+func (h *Hub) send(s *Symbol, r *Record) {
+	if len(s.streams) == 0 || !s.keyed {
+		return
+	}
+	t := &r.Tick
+	h.message = appendTick(h.message[:0], h.options.Encoder, s.book.Instrument, t)
+	h.append(s, t, r.Offset)
+}
+
+// appendTick encodes one tick as it is.
+func appendTick(dst []byte, e Encoder, in *feed.Instrument, t *feed.Tick) []byte {
+	switch t.Kind {
+	case feed.KindTrade:
+		return e.Trade(dst, in, t)
+	case feed.KindQuote:
+		return e.Quote(dst, in, t, t.Seq)
+	default:
+		return e.Note(dst, in, t)
+	}
+}
+
+// append adds the message in h.message to the streams whose set has the tick's
+// channel. A framing is made once however many streams want it.
+func (h *Hub) append(s *Symbol, t *feed.Tick, offset int64) {
+	made := framings
+	for _, stream := range s.streams {
+		if !stream.key.set.has(t.Kind.Channel()) {
+			continue
+		}
+		if f := stream.key.framing; f != made {
+			h.frame = appendFramed(h.frame[:0], f, h.message, h.appendCursor)
+			made = f
+		}
+		h.extend(stream, h.frame, offset, t.TS)
+	}
+}
+
+func (h *Hub) extend(s *Stream, frame []byte, offset, ts int64) {
+	s.append(frame, offset, ts)
+	if !s.marked {
+		s.marked = true
+		h.marked = append(h.marked, s)
+	}
+}
+
+// appendCursor appends the cursor of the place right after the record that is
+// being taken in.
+func (h *Hub) appendCursor(dst []byte) []byte {
+	for i := range h.lanes {
+		h.pos[i] = h.lanes[i].next
+	}
+	return Cursor{Tape: h.tape, Position: h.pos}.Append(dst)
+}
+
+// has reports whether ticks of a channel belong to the set.
+func (s Set) has(c feed.Channel) bool {
+	switch c {
+	case feed.Trades:
+		return s&TradesOnly != 0
+	case feed.Quotes:
+		return s&QuotesOnly != 0
+	default:
+		return s != Bars
+	}
+}
+
+// evict forgets what has left the window, once a second of the lane's time.
+func (h *Hub) evict(l *lane) {
+	if l.time-l.evicted < int64(time.Second) {
+		return
+	}
+	l.evicted = l.time
+	limit := l.time - int64(h.options.Window)
+	for _, s := range l.symbols {
+		s.ring.evict(func(e *entry) bool { return e.TS < limit }, s.forget)
+		for _, stream := range s.streams {
+			stream.evict(limit)
+		}
+		for _, b := range s.bars {
+			b.evict(limit)
+		}
+	}
+	l.seconds.evict(func(t *second) bool { return t.ts < limit }, nil)
+}
+
+// forget notes where the newest tick of each channel was that falls out.
+func (s *Symbol) forget(items []entry) {
+	for i := range items {
+		s.gone[items[i].Kind.Channel()].Store(items[i].Offset)
+	}
+}
+
+// Tick does what depends on wall time alone: it is called a few times a second.
+func (h *Hub) Tick() {
+	now := h.now().UnixNano()
+	h.dropIdle(now)
+	stale := 0
+	for i := range h.lanes {
+		if h.lanes[i].heard != 0 && now-h.lanes[i].heard > int64(time.Second) {
+			stale++
+		}
+	}
+	h.metrics.stale.Set(float64(stale))
+}

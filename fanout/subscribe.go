@@ -1,0 +1,149 @@
+package fanout
+
+import (
+	"github.com/tapecast/tapecast/charts"
+	"github.com/tapecast/tapecast/feed"
+)
+
+// Request is what a client wants to get from now on.
+type Request struct {
+	Symbols []*Symbol
+	Set     Set               // of ticks; 0: none
+	Bars    []charts.Interval // intervals of bars
+	// Cursor is where to read from; nil: from now, beginning with snapshots.
+	Cursor feed.Position
+	// Since holds, per symbol, the last seqs that the client has: they are not
+	// sent again. Only with a cursor.
+	Since map[string]Since
+}
+
+// Since is what a client has of a symbol: the last seq per channel, where known.
+type Since struct {
+	Seq   [feed.Channels]uint64
+	Known [feed.Channels]bool
+}
+
+// Subscribe adds to what the client gets, or changes it: a symbol that is
+// watched already goes on without a hole or a repeat. To be called within Do or
+// Start.
+func (c *Subscriber) Subscribe(r *Request) {
+	at := c.shard.at.cut
+	states := []*State(nil)
+	if r.Cursor == nil {
+		states, at = c.shard.states(r.Symbols)
+	}
+	c.rebase(r.Cursor, at)
+	for n, sym := range r.Symbols {
+		j := join{from: at.pos[sym.lane]}
+		if r.Cursor != nil {
+			j.from = r.Cursor[sym.lane]
+			j.since = r.Since[sym.name]
+		} else {
+			j.snapshot = states[n]
+		}
+		if r.Set != 0 {
+			c.join(slotKey{symbol: sym}, r.Set, j)
+			j.snapshot = nil
+		}
+		for _, i := range r.Bars {
+			c.join(slotKey{symbol: sym, interval: i}, Bars, j)
+			j.snapshot = nil
+		}
+	}
+}
+
+// states returns the symbols' states at one cut, and that cut: none of them is
+// newer or older than it.
+func (s *Shard) states(symbols []*Symbol) ([]*State, *cut) {
+	states := make([]*State, len(symbols))
+	for {
+		at := s.catchUp()
+		newer := false
+		for i, sym := range symbols {
+			states[i] = sym.State()
+			newer = newer || states[i].Next > at.pos[sym.lane]
+		}
+		if !newer {
+			return states, at
+		}
+		// Ingest is between publishing states and the pass that has them: that
+		// takes it a few µs.
+	}
+}
+
+// rebase makes the client's place the older one of where it is and a cursor, so
+// that going on from there misses nothing.
+func (c *Subscriber) rebase(cursor feed.Position, at *cut) {
+	if len(c.byKey) == 0 {
+		c.reached = at
+	}
+	if cursor == nil {
+		return
+	}
+	pos := c.reached.pos.Clone()
+	if len(c.byKey) == 0 {
+		copy(pos, cursor)
+	}
+	for lane := range pos {
+		if cursor[lane] > at.pos[lane] {
+			c.ahead = cursor.Clone()
+			pos[lane] = min(pos[lane], at.pos[lane])
+		}
+		pos[lane] = min(pos[lane], cursor[lane])
+	}
+	c.reached = &cut{tape: at.tape, pos: pos, time: at.time}
+}
+
+// join seats the client at a stream and lets it be served privately until it has
+// caught up with it.
+func (c *Subscriber) join(key slotKey, set Set, j join) {
+	if i, ok := c.byKey[key]; ok {
+		if c.slots[i].watch.key.set == set {
+			// It goes on as it is; only a snapshot that was asked for is sent.
+			if j.snapshot == nil {
+				return
+			}
+		}
+		c.vacate(i)
+	}
+	i := len(c.slots)
+	if n := len(c.vacant); n > 0 {
+		i, c.vacant = c.vacant[n-1], c.vacant[:n-1]
+	} else {
+		c.slots = append(c.slots, slot{})
+	}
+	c.byKey[key] = i
+	s := &c.slots[i]
+	*s = slot{key: key, join: &j}
+	s.watch, s.seat = c.shard.watch(StreamKey{
+		symbol: key.symbol, set: set, interval: key.interval, framing: c.form.framing(),
+	}, c, i)
+	c.mark(i)
+}
+
+// vacate gives a slot's seat back.
+func (c *Subscriber) vacate(i int) {
+	s := &c.slots[i]
+	if s.watch == nil {
+		return
+	}
+	c.shard.unwatch(s.watch, s.seat)
+	delete(c.byKey, s.key)
+	*s = slot{}
+	c.vacant = append(c.vacant, i)
+}
+
+// Unsubscribe ends ticks or bars, or both, of the symbols. To be called within
+// Do or Start.
+func (c *Subscriber) Unsubscribe(symbols []*Symbol, ticks bool, bars []charts.Interval) {
+	for _, sym := range symbols {
+		if i, ok := c.byKey[slotKey{symbol: sym}]; ok && ticks {
+			c.vacate(i)
+		}
+		for _, interval := range bars {
+			if i, ok := c.byKey[slotKey{symbol: sym, interval: interval}]; ok {
+				c.vacate(i)
+			}
+		}
+	}
+}

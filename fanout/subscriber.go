@@ -1,0 +1,278 @@
+package fanout
+
+import (
+	"time"
+
+	"github.com/tapecast/tapecast/charts"
+	"github.com/tapecast/tapecast/feed"
+)
+
+// Socket is where a subscriber's bytes go. Its methods are called by the shard's
+// goroutine and never block.
+type Socket interface {
+	// Write sends what can be sent at once and returns how much that was; p is
+	// the caller's again when it returns. n < len(p) without an error means that
+	// the socket is full: the socket then calls Subscriber.Writable once there is
+	// room. After an error nothing more is written.
+	Write(p []byte) (n int, err error)
+	// Close ends the connection. abort: without waiting for what was sent to be
+	// received.
+	Close(abort bool)
+}
+
+// Subscriber is one client: a place in each stream that it watches. Everything
+// but Writable, Gone and Do belongs to its shard's goroutine.
+type Subscriber struct {
+	shard  *Shard
+	socket Socket
+	form   Form
+	done   func() // called once when the shard has let go of it
+
+	slots  []slot
+	vacant []int
+	byKey  map[slotKey]int
+
+	dirty  []int    // slots with something newer than the flush under way
+	flush  []frozen // the flush under way, in order
+	sent   int      // how many of flush are done
+	target *cut     // where the flush ends; nil: none is under way
+	opened bool     // what comes before its first message was written
+	begun  bool     // its first message was written
+
+	reached *cut          // where the last whole flush ended
+	ahead   feed.Position // a cursor that is beyond this node's tape; nil: none
+
+	rest     []byte // the end of a message whose beginning was sent
+	control  []byte // whole messages to send before the next flush
+	commands []func()
+	wait     *wait // of a poll
+	ending   *Bye
+	said     bool // the last message was sent, or its beginning
+
+	seat      int // in the shard's members
+	queued    bool
+	blocked   bool
+	gone      bool
+	stalled   time.Time // since when it has taken no byte
+	heartbeat time.Time // when the next one is due
+}
+
+// slotKey tells a client's subscriptions apart: one set of ticks and one stream
+// per bar interval for each symbol.
+type slotKey struct {
+	symbol   *Symbol
+	interval charts.Interval // 0: ticks
+}
+
+// slot is one stream that a subscriber watches.
+type slot struct {
+	key   slotKey
+	watch *watch
+	seat  int
+	pos   position // the next byte, once joined
+	join  *join    // not nil: still served privately
+	dirty bool
+}
+
+// frozen is how far a slot goes in a flush: to a byte of its stream, or to a lane
+// offset while it is served privately.
+type frozen struct {
+	slot int
+	head int64
+}
+
+// Timing of sweeps.
+const (
+	HeartbeatEvery = 15 * time.Second
+	dropAfter      = 30 * time.Second // without taking a byte
+)
+
+// mostCommands bounds the commands that wait for a message boundary.
+const mostCommands = 256
+
+// NewSubscriber makes a client of the shard. It is to be started by Start. done
+// is called once, on the shard's goroutine, after the socket was closed.
+func (s *Shard) NewSubscriber(socket Socket, form Form, done func()) *Subscriber {
+	return &Subscriber{shard: s, socket: socket, form: form, done: done, byKey: map[slotKey]int{}}
+}
+
+// Start brings the subscriber to life on its shard and runs first there. Safe
+// from any goroutine; called once.
+func (c *Subscriber) Start(first func()) {
+	c.shard.Post(func() {
+		now := c.shard.hub.now()
+		c.reached = c.shard.at.cut
+		c.shard.add(c)
+		// Heartbeats of many clients are spread over their interval.
+		phase := time.Duration(now.UnixNano()*7919) % HeartbeatEvery
+		c.heartbeat = now.Add(HeartbeatEvery/2 + phase/2)
+		c.shard.hub.metrics.connected(c.form, 1)
+		first()
+		c.shard.queue(c)
+	})
+}
+
+// Writable tells that the socket can take bytes again. Safe from any goroutine.
+func (c *Subscriber) Writable() {
+	c.shard.Post(func() {
+		c.blocked = false
+		c.shard.queue(c)
+	})
+}
+
+// Gone tells that the client has left. Safe from any goroutine, any number of
+// times.
+func (c *Subscriber) Gone() { c.shard.Post(func() { c.leave(true) }) }
+
+// Do runs f on the shard's goroutine when the subscriber is between two flushes,
+// so that what f sends or changes falls at a cut. Safe from any goroutine.
+func (c *Subscriber) Do(f func()) {
+	c.shard.Post(func() {
+		if c.gone || c.ending != nil {
+			return
+		}
+		if len(c.commands) >= mostCommands {
+			c.drop(Bye{Code: "limit", Retry: int64(time.Second), Close: 4101})
+			return
+		}
+		c.commands = append(c.commands, f)
+		c.shard.queue(c)
+	})
+}
+
+// Send queues one whole message that write appends; it gets the cursor of the
+// cut. To be called within Do or Start.
+func (c *Subscriber) Send(write func(dst []byte, cursor string) []byte) {
+	cursor := c.cursor()
+	switch c.form {
+	case Frames, Event:
+		msg := write(nil, cursor)
+		c.control = appendFramed(c.control, c.form.framing(), msg, func(dst []byte) []byte { return append(dst, cursor...) })
+	case Events:
+		c.control = append(c.control, "data: ["...)
+		c.control = write(c.control, cursor)
+		c.control = c.closeEvent(c.control, cursor)
+	case Answer:
+	}
+	c.shard.queue(c)
+}
+
+// SendRaw queues bytes as they are, as a pong frame of a WebSocket. b is copied.
+// To be called within Do or Start.
+func (c *Subscriber) SendRaw(b []byte) {
+	c.control = append(c.control, b...)
+	c.shard.queue(c)
+}
+
+// End closes the subscriber at the next cut, after a last message. To be called
+// within Do or Start.
+func (c *Subscriber) End(b Bye) {
+	if c.ending == nil {
+		c.ending = &b
+		c.shard.queue(c)
+	}
+}
+
+// cursor returns the text of the place up to which the client has everything.
+func (c *Subscriber) cursor() string {
+	at := c.reached
+	if c.target == nil && len(c.dirty) == 0 {
+		at = c.shard.at.cut
+	}
+	if c.ahead == nil {
+		return at.text()
+	}
+	pos := at.pos.Clone()
+	beyond := false
+	for lane := range pos {
+		if c.ahead[lane] > pos[lane] {
+			pos[lane], beyond = c.ahead[lane], true
+		}
+	}
+	if !beyond {
+		c.ahead = nil
+		return at.text()
+	}
+	return Cursor{Tape: at.tape, Position: pos}.String()
+}
+
+// mark notes that a slot has something to send.
+func (c *Subscriber) mark(i int) {
+	if s := &c.slots[i]; !s.dirty {
+		s.dirty = true
+		c.dirty = append(c.dirty, i)
+	}
+	if c.wait == nil {
+		c.shard.queue(c)
+	}
+}
+
+// sweep drops a client that takes nothing or has fallen out of the window, and
+// sends heartbeats.
+func (c *Subscriber) sweep(now time.Time) {
+	switch {
+	case c.blocked && now.Sub(c.stalled) >= dropAfter, c.blocked && c.outOfWindow():
+		c.drop(Bye{Code: "slow", Retry: int64(time.Second), Close: 4100})
+	case c.form != Answer && !now.Before(c.heartbeat) && c.target == nil && !c.blocked:
+		c.heartbeat = now.Add(HeartbeatEvery)
+		c.Send(func(dst []byte, cursor string) []byte {
+			return c.shard.hub.appendHeartbeat(dst, now, cursor)
+		})
+		c.deliver(now)
+	}
+}
+
+// outOfWindow reports whether a stream has forgotten what the client is to get
+// next.
+func (c *Subscriber) outOfWindow() bool {
+	for i := range c.slots {
+		s := &c.slots[i]
+		if s.watch != nil && s.join == nil && s.pos.at < s.watch.head && !s.watch.stream.locate(&s.pos) {
+			return true
+		}
+	}
+	return false
+}
+
+// drop closes a client that can't go on, with a last word if it still takes one.
+func (c *Subscriber) drop(b Bye) {
+	if c.gone {
+		return
+	}
+	c.shard.hub.metrics.dropped(b.Code)
+	whole := c.target == nil || c.form == Frames
+	n, err := c.socket.Write(c.rest)
+	if err != nil || n < len(c.rest) || !whole {
+		c.leave(true)
+		return
+	}
+	c.rest, c.control, c.target = nil, nil, nil
+	b.Cursor = c.reachedText()
+	last := c.appendBye(nil, b)
+	n, err = c.socket.Write(last)
+	c.leave(err != nil || n < len(last))
+}
+
+func (c *Subscriber) reachedText() string {
+	if c.ahead != nil {
+		return c.cursor()
+	}
+	return c.reached.text()
+}
+
+// leave lets go of the socket and of every seat.
+func (c *Subscriber) leave(abort bool) {
+	if c.gone {
+		return
+	}
+	c.gone = true
+	for i := range c.slots {
+		c.vacate(i)
+	}
+	c.shard.remove(c)
+	c.socket.Close(abort)
+	c.shard.hub.metrics.connected(c.form, -1)
+	if c.done != nil {
+		c.done()
+	}
+}
