@@ -171,8 +171,18 @@ func TestClientOutOfTheWindowIsDropped(t *testing.T) {
 		f.ingest()
 		f.pass()
 	}
+	slow.budget = 1 << 20
+	sub.Writable()
+	f.pass()
 	if !slow.closed || fast.closed {
 		t.Errorf("slow client closed: %v, fast client closed: %v", slow.closed, fast.closed)
+	}
+	late, _, _, err := splitFrames(slow.got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := late[len(late)-1]; last.Type != "bye" || last.Code != "slow" || last.Cursor == "" {
+		t.Errorf("the slow client's last message is %+v", last)
 	}
 	check := newTiling()
 	messages, _, _, err := splitFrames(fast.got)

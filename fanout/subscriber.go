@@ -207,11 +207,11 @@ func (c *Subscriber) mark(i int) {
 	}
 }
 
-// sweep drops a client that takes nothing or has fallen out of the window, and
-// sends heartbeats.
+// sweep drops a client that takes nothing, and sends heartbeats. One that has
+// fallen out of the window is found when it takes bytes again, and told.
 func (c *Subscriber) sweep(now time.Time) {
 	switch {
-	case c.blocked && now.Sub(c.stalled) >= dropAfter, c.blocked && c.outOfWindow():
+	case c.blocked && now.Sub(c.stalled) >= dropAfter:
 		c.drop(Bye{Code: "slow", Retry: int64(time.Second), Close: 4100})
 	case c.form != Answer && !now.Before(c.heartbeat) && c.target == nil && !c.blocked:
 		c.heartbeat = now.Add(HeartbeatEvery)
@@ -222,27 +222,19 @@ func (c *Subscriber) sweep(now time.Time) {
 	}
 }
 
-// outOfWindow reports whether a stream has forgotten what the client is to get
-// next.
-func (c *Subscriber) outOfWindow() bool {
-	for i := range c.slots {
-		s := &c.slots[i]
-		if s.watch != nil && s.join == nil && s.pos.at < s.watch.head && !s.watch.stream.locate(&s.pos) {
-			return true
-		}
-	}
-	return false
-}
-
-// drop closes a client that can't go on, with a last word if it still takes one.
+// drop closes a client that can't go on, with a last word if it takes one: its
+// socket is not full, and it is not within an event of several messages.
 func (c *Subscriber) drop(b Bye) {
 	if c.gone {
 		return
 	}
 	c.shard.hub.metrics.dropped(b.Code)
-	whole := c.target == nil || c.form == Frames
+	if c.blocked || c.target != nil && c.form != Frames {
+		c.leave(true)
+		return
+	}
 	n, err := c.socket.Write(c.rest)
-	if err != nil || n < len(c.rest) || !whole {
+	if err != nil || n < len(c.rest) {
 		c.leave(true)
 		return
 	}

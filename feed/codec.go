@@ -12,8 +12,11 @@ import (
 // which are 8 bytes, little endian. A reader refuses versions it does not know.
 const version = 1
 
-// errShort is what a record says that ends too early.
-var errShort = errors.New("record ends too early")
+// What is wrong with a record that ends too early, or has a varint that can't be.
+var (
+	errShort = errors.New("record ends too early")
+	errLarge = errors.New("record has a number that does not fit 64 bits")
+)
 
 const (
 	sideMask = 0x03

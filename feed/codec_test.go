@@ -186,7 +186,8 @@ func TestDecodeRefuses(t *testing.T) {
 		{"an unknown presence bit", patched("keyframe-new", -2, 0x10), "presence byte 0x10"},
 		{"a day longer than the record", patched("keyframe-new", -1, 1), "ends too early"},
 		{"a negative count", feed.AppendClock(nil, &feed.Clock{Symbols: -1}), "out of range"},
-		{"a varint without end", append([]byte{1<<4 | 1}, bytes.Repeat([]byte{0xff}, 30)...), "ends too early"},
+		{"a varint without end", append([]byte{1<<4 | 1}, bytes.Repeat([]byte{0xff}, 9)...), "ends too early"},
+		{"a varint above 64 bits", append([]byte{1<<4 | 1}, bytes.Repeat([]byte{0xff}, 30)...), "does not fit 64 bits"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			var r feed.Record

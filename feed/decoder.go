@@ -28,23 +28,28 @@ func (d *decoder) fail(err error) {
 	d.b = nil
 }
 
+// skip steps over a varint: its length is 0 if it has no end, and negative if it
+// is too large.
+func (d *decoder) skip(n int) {
+	switch {
+	case n > 0:
+		d.b = d.b[n:]
+	case n == 0:
+		d.fail(errShort)
+	default:
+		d.fail(errLarge)
+	}
+}
+
 func (d *decoder) uvarint() uint64 {
 	v, n := binary.Uvarint(d.b)
-	if n <= 0 {
-		d.fail(errShort)
-		return 0
-	}
-	d.b = d.b[n:]
+	d.skip(n)
 	return v
 }
 
 func (d *decoder) varint() int64 {
 	v, n := binary.Varint(d.b)
-	if n <= 0 {
-		d.fail(errShort)
-		return 0
-	}
-	d.b = d.b[n:]
+	d.skip(n)
 	return v
 }
 
