@@ -68,9 +68,9 @@ type Heartbeat struct {
 
 // Bye is the last message of a stream.
 type Bye struct {
-	Code   string // draining, slow, expired, end, …
+	Code   string // draining, slow, expired, end, …; "": no message, only the end
 	Retry  int64  // when to come back, ns from now
 	Cursor string // where to go on from
-	// Close is the WebSocket close code that follows the message.
+	// Close is the WebSocket close code that follows the message; 0: none.
 	Close uint16
 }

@@ -232,9 +232,14 @@ func (c *Subscriber) closeEvent(buf []byte, cursor string) []byte {
 // appendBye appends the last message in the client's form.
 func (c *Subscriber) appendBye(buf []byte, b Bye) []byte {
 	e := c.shard.hub.options.Encoder
+	if b.Code == "" && c.form != Frames {
+		return buf
+	}
 	switch c.form {
 	case Frames:
-		buf = appendFramed(buf, framed, e.Bye(nil, b), nil)
+		if b.Code != "" {
+			buf = appendFramed(buf, framed, e.Bye(nil, b), nil)
+		}
 		return appendClose(buf, b.Close, b.Code)
 	case Event:
 		return appendFramed(buf, evented, e.Bye(nil, b), func(dst []byte) []byte { return append(dst, b.Cursor...) })

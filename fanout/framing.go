@@ -77,9 +77,12 @@ func appendFrameHeader(dst []byte, op byte, n int) []byte {
 	}
 }
 
-// appendClose appends a WebSocket close frame; the reason is cut to what a
-// control frame can hold (RFC 6455 section 5.5).
+// appendClose appends a WebSocket close frame, empty if code is 0; the reason is
+// cut to what a control frame can hold (RFC 6455 section 5.5).
 func appendClose(dst []byte, code uint16, reason string) []byte {
+	if code == 0 {
+		return appendFrameHeader(dst, opClose, 0)
+	}
 	const most = 125 - 2
 	if len(reason) > most {
 		reason = reason[:most]

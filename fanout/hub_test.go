@@ -319,3 +319,42 @@ func TestPollMergesWhatIsOverTheLimit(t *testing.T) {
 		t.Errorf("next is %q, the head is %q", next, at)
 	}
 }
+
+// TestSetsChangeWithoutAHole narrows and widens a running subscription.
+func TestSetsChangeWithoutAHole(t *testing.T) {
+	f := newFixture(t, 2, 3)
+	sub, socket := f.watch(fanout.Frames, &fanout.Request{Set: fanout.Both})
+	for i := range 300 {
+		for range 10 {
+			f.tape.step(20 * time.Millisecond)
+		}
+		set := []fanout.Set{fanout.Both, fanout.TradesOnly}[i%2]
+		sub.Do(func() { sub.Subscribe(&fanout.Request{Symbols: f.hub.Directory().Symbols, Set: set}) })
+		f.ingest()
+		f.shard.Pass(f.now)
+		if i%2 == 0 {
+			f.pass()
+		}
+	}
+	f.pass()
+	f.pass()
+	messages, _, _, err := splitFrames(socket.got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := newTiling()
+	for i := range messages {
+		if messages[i].Type == "quote" {
+			continue // it was not asked for all the time
+		}
+		if err := check.take(&messages[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range f.tape.symbols {
+		_, last := check.of(name)
+		if last[feed.Trades] != f.tape.seqs[name][feed.Trades] {
+			t.Errorf("%s: ends at trade %d of %d", name, last[feed.Trades], f.tape.seqs[name][feed.Trades])
+		}
+	}
+}

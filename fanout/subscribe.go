@@ -23,9 +23,9 @@ type Since struct {
 	Known [feed.Channels]bool
 }
 
-// Subscribe adds to what the client gets, or changes it: a symbol that is
-// watched already goes on without a hole or a repeat. To be called within Do or
-// Start.
+// Subscribe adds to what the client gets, or changes it: without a cursor, a
+// symbol that is watched already goes on from where it is, with the new set,
+// without a hole, a repeat or another snapshot. To be called within Do or Start.
 func (c *Subscriber) Subscribe(r *Request) {
 	at := c.shard.at.cut
 	states := []*State(nil)
@@ -42,11 +42,11 @@ func (c *Subscriber) Subscribe(r *Request) {
 			j.snapshot = states[n]
 		}
 		if r.Set != 0 {
-			c.join(slotKey{symbol: sym}, r.Set, j)
+			c.join(slotKey{symbol: sym}, r.Set, j, r.Cursor != nil)
 			j.snapshot = nil
 		}
 		for _, i := range r.Bars {
-			c.join(slotKey{symbol: sym, interval: i}, Bars, j)
+			c.join(slotKey{symbol: sym, interval: i}, Bars, j, r.Cursor != nil)
 			j.snapshot = nil
 		}
 	}
@@ -95,14 +95,15 @@ func (c *Subscriber) rebase(cursor feed.Position, at *cut) {
 }
 
 // join seats the client at a stream and lets it be served privately until it has
-// caught up with it.
-func (c *Subscriber) join(key slotKey, set Set, j join) {
+// caught up with it. What it watches already goes on from where it is.
+func (c *Subscriber) join(key slotKey, set Set, j join, resumed bool) {
 	if i, ok := c.byKey[key]; ok {
-		if c.slots[i].watch.key.set == set {
-			// It goes on as it is; only a snapshot that was asked for is sent.
-			if j.snapshot == nil {
+		s := &c.slots[i]
+		if !resumed {
+			if s.watch.key.set == set {
 				return
 			}
+			j = c.place(s)
 		}
 		c.vacate(i)
 	}
@@ -119,6 +120,14 @@ func (c *Subscriber) join(key slotKey, set Set, j join) {
 		symbol: key.symbol, set: set, interval: key.interval, framing: c.form.framing(),
 	}, c, i)
 	c.mark(i)
+}
+
+// place returns a join that goes on where a slot is. It is called at a cut.
+func (c *Subscriber) place(s *slot) join {
+	if s.join != nil {
+		return *s.join
+	}
+	return join{from: c.reached.pos[s.key.symbol.lane], begun: true}
 }
 
 // vacate gives a slot's seat back.

@@ -101,6 +101,40 @@ func (s *Symbol) Bars(dst []charts.Window, i charts.Interval, start, end int64, 
 	return dst, false
 }
 
+// LastBars is Bars for the newest limit windows that start before end, ns UTC.
+func (s *Symbol) LastBars(dst []charts.Window, i charts.Interval, end int64, limit int) (bars []charts.Window, open bool) {
+	st := s.State()
+	if st == nil || limit <= 0 {
+		return dst, false
+	}
+	running := st.running(i, s)
+	if running.Count == 0 || running.Start >= end {
+		return s.series(i).RolledTail(dst, i, end, limit), false
+	}
+	if limit > 1 {
+		dst = s.series(i).RolledTail(dst, i, running.Start, limit-1)
+	}
+	return append(dst, running), true
+}
+
+// Recent visits what the ring holds from a lane offset and a tape time (ns UTC)
+// on, the oldest first, until visit returns false. g.Seq is not 0 for a gap; t is
+// the tick otherwise, which visit must not change. What lies beyond the newest
+// cut may be visited too.
+func (s *Symbol) Recent(from, start int64, visit func(t *feed.Tick, g Gap, offset int64) bool) {
+	v := s.ring.view()
+	for i := v.search(func(e *entry) bool { return e.Offset >= from && e.TS >= start }); i < v.n; i++ {
+		e := v.at(i)
+		var g Gap
+		if e.GapFirst != 0 {
+			g = e.gap()
+		}
+		if !visit(&e.Tick, g, e.Offset) {
+			return
+		}
+	}
+}
+
 // series returns the stored windows that those of interval i are made of.
 func (s *Symbol) series(i charts.Interval) *charts.Series {
 	if i.Base() == charts.Second {

@@ -93,10 +93,12 @@ func (f Failure) Append(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// Ack is the reply to a command that needs no other: pong or authenticated.
+// Ack is the reply to a command that needs no other: pong or authenticated. The
+// cursor of a pong is where a client goes on that changes its transport.
 type Ack struct {
-	Type string
-	ID   string
+	Type   string
+	ID     string
+	Cursor string // "": none
 }
 
 // Append appends the message.
@@ -104,7 +106,30 @@ func (a Ack) Append(dst []byte) []byte {
 	dst = append(dst, `{"type":"`...)
 	dst = append(dst, a.Type...)
 	dst = append(dst, '"')
-	return append(appendID(dst, a.ID), '}')
+	dst = appendID(dst, a.ID)
+	if a.Cursor != "" {
+		dst = append(dst, `,"cursor":"`...)
+		dst = append(dst, a.Cursor...)
+		dst = append(dst, '"')
+	}
+	return append(dst, '}')
+}
+
+// Resolution tells what a client gets now, and why.
+type Resolution struct {
+	ID             string
+	Trades, Quotes string // levels, as raw or 250ms
+	Reason         string // slow, recovered or asked
+}
+
+// Append appends the message.
+func (r Resolution) Append(dst []byte) []byte {
+	dst = append(dst, `{"type":"resolution"`...)
+	dst = appendID(dst, r.ID)
+	dst = appendText(append(dst, `,"trades":`...), r.Trades)
+	dst = appendText(append(dst, `,"quotes":`...), r.Quotes)
+	dst = appendText(append(dst, `,"reason":`...), r.Reason)
+	return append(dst, '}')
 }
 
 // Heartbeat appends a heartbeat.
