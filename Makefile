@@ -29,7 +29,7 @@ export GOFLAGS := $(shell go env GOFLAGS) $(shell git status --porcelain -uno >/
 # The race detector needs a C compiler.
 RACE := $(shell command -v $$(go env CC) >/dev/null 2>&1 && echo -race)
 NODE_PROBLEM := $(shell .ci/node)
-export TAPECAST_CHROMIUM := $(or $(TAPECAST_CHROMIUM),$(shell command -v chromium chromium-browser google-chrome-stable google-chrome 2>/dev/null | head -1))
+CHROMIUM := $(or $(TAPECAST_CHROMIUM),$(shell command -v chromium chromium-browser google-chrome-stable google-chrome 2>/dev/null | head -1))
 endif
 
 SUM    := .bin/sum
@@ -72,12 +72,9 @@ test: $(SUM) ## Make every check that CI makes, and count them
 	@$(SUM) total
 
 .PHONY: lint
-lint: tools $(SUM) ## golangci-lint, gofumpt, tidy go.mod
-	@$(SUM) run gofumpt -- bash -c 'bad=$$(.bin/gofumpt -l $(GOCODE)) && [ -z "$$bad" ] || { echo "not formatted; run make format:"; echo "$$bad"; exit 1; }'
-	@$(SUM) run golangci-lint -- .bin/golangci-lint run ./... ./.ci/sum
-	@$(SUM) run 'golangci-lint deploy/compose' -- bash -c 'cd deploy/compose && ../../.bin/golangci-lint run ./...'
-	@$(SUM) run 'go.mod is tidy' -- go mod tidy -diff
-	@$(SUM) run 'deploy/compose/go.mod is tidy' -- go -C deploy/compose mod tidy -diff
+lint: $(SUM) ## golangci-lint, gofumpt, tidy go.mod
+	@if $(MAKE) --no-print-directory tools; then $(MAKE) --no-print-directory lint-steps; \
+		else $(SUM) skip lint 'golangci-lint $(GOLANGCI_VERSION) or gofumpt $(GOFUMPT_VERSION) could not be fetched and built'; fi
 
 .PHONY: format
 format: tools ## Format Go and TypeScript
@@ -86,7 +83,7 @@ format: tools ## Format Go and TypeScript
 
 .PHONY: unit
 unit: $(SUM) ## Go tests that need neither a broker nor a built binary
-	@$(SUM) run unit -- go test -short -shuffle=on -json -p 2 ./...
+	@$(SUM) run unit -- go test -short -shuffle=on -json -p 2 $$(go list ./... | grep -v /cmd/)
 
 .PHONY: race
 race: $(SUM) ## All Go tests under the race detector
@@ -97,20 +94,20 @@ integration: build $(SUM) ## Go tests on the embedded and on a real Kafka, and o
 	@$(SUM) run integration -- $(GOTEST) -count=1 -timeout 20m ./feed/kafka/... ./deploy/kafka/... ./cmd/...
 
 .PHONY: page
-page: $(if $(NODE_PROBLEM),,ui/node_modules/.package-lock.json) $(SUM) ## Lint and unit tests of the page and its client
+page: $(SUM) ## Lint and unit tests of the page and its client
 ifneq ($(NODE_PROBLEM),)
 	@$(SUM) skip page 'Node 20.19 or newer is needed, and $(NODE_PROBLEM)'
 else
-	@mkdir -p $(OUT)
-	@$(SUM) run 'page lint' -- npm --prefix ui run lint
-	@$(SUM) run 'page unit' -report $(OUT)/vitest.json -- npm --prefix ui test -- --reporter=default --reporter=json --outputFile.json=$(OUT)/vitest.json
+	@if $(MAKE) --no-print-directory ui/node_modules/.package-lock.json; then $(MAKE) --no-print-directory page-steps; \
+		else $(SUM) skip page 'its npm packages could not be fetched'; fi
 endif
 
 .PHONY: browser
+browser: export TAPECAST_CHROMIUM := $(CHROMIUM)
 browser: build $(SUM) ## The page in a real Chromium, against a demo on free ports
 ifneq ($(NODE_PROBLEM),)
 	@$(SUM) skip browser 'Node 20.19 or newer is needed, and $(NODE_PROBLEM)'
-else ifeq ($(TAPECAST_CHROMIUM),)
+else ifeq ($(CHROMIUM),)
 	@$(SUM) skip browser 'no Chromium in the PATH (Debian: apt-get install chromium; or set TAPECAST_CHROMIUM=/path/to/it)'
 else
 	@mkdir -p $(OUT)
@@ -162,9 +159,21 @@ tools: ## Linters of the pinned versions, into .bin/ (golangci-lint builds for s
 
 # Not listed by help: parts of `make test`.
 
-.PHONY: check-build check-go demo-short unit-sum
+.PHONY: check-build lint-steps page-steps check-go demo-short unit-sum
 check-build: $(SUM)
 	@$(SUM) run build -- $(MAKE) --no-print-directory build
+
+lint-steps:
+	@$(SUM) run gofumpt -- bash -c 'bad=$$(.bin/gofumpt -l $(GOCODE)) && [ -z "$$bad" ] || { echo "not formatted; run make format:"; echo "$$bad"; exit 1; }'
+	@$(SUM) run golangci-lint -- .bin/golangci-lint run ./... ./.ci/sum
+	@$(SUM) run 'golangci-lint deploy/compose' -- bash -c 'cd deploy/compose && ../../.bin/golangci-lint run ./...'
+	@$(SUM) run 'go.mod is tidy' -- go mod tidy -diff
+	@$(SUM) run 'deploy/compose/go.mod is tidy' -- go -C deploy/compose mod tidy -diff
+
+page-steps:
+	@mkdir -p $(OUT)
+	@$(SUM) run 'page lint' -- npm --prefix ui run lint
+	@$(SUM) run 'page unit' -report $(OUT)/vitest.json -- npm --prefix ui test -- --reporter=default --reporter=json --outputFile.json=$(OUT)/vitest.json
 
 # The tests of the whole binary look at times, so they have the machine to themselves.
 check-go: $(SUM)
@@ -188,7 +197,6 @@ PAGE_SOURCES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -p
 ui/node_modules/.package-lock.json: ui/package.json ui/package-lock.json
 	npm --prefix ui ci --no-audit --no-fund
 	@touch $@
-
 
 ui/dist/index.html: $(PAGE_SOURCES) ui/node_modules/.package-lock.json
 	npm --prefix ui run build

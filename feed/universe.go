@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -234,26 +233,4 @@ func (f *fields) number(what, s string, limit float64) float64 {
 		f.failf("%s %q must be a number above 0, at most %g", what, s, limit)
 	}
 	return v
-}
-
-// Index returns the place of a symbol in u, or -1.
-func (u Universe) Index(symbol string) int {
-	return slices.IndexFunc(u, func(l Listing) bool { return l.Symbol == symbol })
-}
-
-// Select returns the listings of the given symbols in the order of u. An unknown
-// symbol is an error.
-func (u Universe) Select(symbols []string) (Universe, error) {
-	for _, s := range symbols {
-		if u.Index(s) < 0 {
-			return nil, fmt.Errorf("symbol %q is not in the universe", s)
-		}
-	}
-	var out Universe
-	for _, l := range u {
-		if slices.Contains(symbols, l.Symbol) {
-			out = append(out, l)
-		}
-	}
-	return out, nil
 }

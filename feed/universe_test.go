@@ -13,11 +13,8 @@ func TestDefaultUniverse(t *testing.T) {
 		t.Fatal(err)
 	}
 	var classes [3]int
-	for i, l := range u {
+	for _, l := range u {
 		classes[l.Class]++
-		if u.Index(l.Symbol) != i {
-			t.Errorf("%s is at %d, Index says %d", l.Symbol, i, u.Index(l.Symbol))
-		}
 	}
 	if classes[Stock] != 40 || classes[Crypto] != 20 {
 		t.Errorf("got %d stocks and %d crypto pairs, want 40 and 20", classes[Stock], classes[Crypto])
@@ -26,7 +23,7 @@ func TestDefaultUniverse(t *testing.T) {
 		Instrument: Instrument{Symbol: "BTCUSDT", Name: "Bitcoin / Tether", Class: Crypto, Tick: 1, Lot: 1, Decimals: 2, Scale: 5},
 		Price:      9421055, Volatility: 0.024, Activity: 90,
 	}
-	if got := u[u.Index("BTCUSDT")]; got != want {
+	if got := u[40]; got != want {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
 }
@@ -106,20 +103,6 @@ func TestParseUniverseBounds(t *testing.T) {
 	_, err := ParseUniverse("u.csv", &bad)
 	if err == nil || !strings.HasSuffix(err.Error(), "u.csv: and 9951 more bad rows") {
 		t.Errorf("too many errors: %.200v", err)
-	}
-}
-
-func TestSelect(t *testing.T) {
-	u, err := DefaultUniverse()
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := u.Select([]string{"BTCUSDT", "AAPL"})
-	if err != nil || len(got) != 2 || got[0].Symbol != "AAPL" || got[1].Symbol != "BTCUSDT" {
-		t.Errorf("got %v, %v", got, err)
-	}
-	if _, err := u.Select([]string{"AAPL", "NOPE"}); err == nil || err.Error() != `symbol "NOPE" is not in the universe` {
-		t.Errorf("unknown symbol: %v", err)
 	}
 }
 
