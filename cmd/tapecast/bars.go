@@ -66,7 +66,7 @@ func (c *barsConfig) run(ctx context.Context, log *slog.Logger, reg prometheus.R
 	if err != nil {
 		return err
 	}
-	defer h.Close()
+	defer closeQuietly(h, log)
 	k, err := keeper.New(keeper.Options{
 		Group: group{kafka.GroupOptions{Conn: conn, Topic: c.kafka.topic, Lanes: lanes, Group: c.group}},
 		Sink:  h, Log: log, Registerer: reg,

@@ -99,7 +99,7 @@ func (c *marketConfig) load() (feed.Universe, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--universe: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	return feed.ParseUniverse(c.universe, f)
 }
 
@@ -164,12 +164,12 @@ func (c *feedConfig) feed(ctx context.Context, conn kafka.Conn, o *feeder.Option
 	if err != nil {
 		return err
 	}
-	defer t.Close()
+	defer closeQuietly(t, log)
 	h, err := newHistory(ctx, conn, c.kafka.bars, c.kafka.lanes, nil)
 	if err != nil {
 		return err
 	}
-	defer h.Close()
+	defer closeQuietly(h, log)
 	o.Tape, o.Lanes, o.Bars, o.Log, o.Registerer = t, c.kafka.lanes, h.backfill, log, reg
 	f, err := feeder.New(*o)
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -16,6 +18,13 @@ import (
 // This file joins feed/kafka to the interfaces that its users declare.
 
 func isNoTopic(err error) bool { return errors.Is(err, kafka.ErrNoTopic) }
+
+// closeQuietly closes what has nothing left to lose, and logs how that failed.
+func closeQuietly(c io.Closer, log *slog.Logger) {
+	if err := c.Close(); err != nil {
+		log.Debug("closing failed", "error", err)
+	}
+}
 
 // tape is a feeder's Tape.
 type tape struct {

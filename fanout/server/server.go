@@ -181,7 +181,9 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	s.drain()
 	err := s.shutdown()
 	_ = ln.Close() // also when ctx ended before the framework had begun
-	<-failed
+	if end := <-failed; end != nil {
+		s.log.Debug("the listener has ended", "error", end)
+	}
 	return err
 }
 

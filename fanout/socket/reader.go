@@ -3,7 +3,6 @@ package socket
 import (
 	"errors"
 	"io"
-
 )
 
 // errPeerClosed says that the client sent a close frame.
@@ -116,4 +115,3 @@ func (c *conn) atCut(f func()) {
 }
 
 var _ events = (*conn)(nil)
-
