@@ -246,7 +246,7 @@ func TestFastClock(t *testing.T) {
 		tape := newTape(lanes)
 		begun := time.Now().UnixNano()
 		for range 2 { // the second goes on from the end of the first
-			play(t, feeder.Options{Tape: tape, Clock: clock}, 2*time.Second)
+			play(t, feeder.Options{Tape: tape, Rate: 300, Clock: clock}, 2*time.Second)
 		}
 		a := auditTape(t, tape, universe(t))
 		if length := time.Duration(a.end - begun); length < 238*time.Second || length > 240*time.Second || len(a.sessions) != 2 {
@@ -254,7 +254,7 @@ func TestFastClock(t *testing.T) {
 		}
 		tape.outage(time.Now().Add(time.Second), 100*time.Second)
 		before := a.end
-		play(t, feeder.Options{Tape: tape, Clock: clock}, 102*time.Second)
+		play(t, feeder.Options{Tape: tape, Rate: 300, Clock: clock}, 102*time.Second)
 		a = auditTape(t, tape, universe(t))
 		if length := time.Duration(a.end - before); length < 178*time.Second || length > 180*time.Second || len(a.sessions) != 3 {
 			t.Errorf("%v of market time in an outage: the market should stand still, but for 60 s", length)
@@ -272,7 +272,7 @@ func TestFullSpeed(t *testing.T) {
 	var tapes [2]*memoryTape
 	for i := range tapes {
 		tapes[i] = newTape(lanes)
-		play(t, feeder.Options{Tape: tapes[i], Seed: 3, Clock: clock, Start: start, Duration: 3 * time.Minute}, time.Minute)
+		play(t, feeder.Options{Tape: tapes[i], Seed: 3, Rate: 300, Clock: clock, Start: start, Duration: 3 * time.Minute}, time.Minute)
 	}
 	a := auditTape(t, tapes[0], universe(t))
 	if a.end != start+int64(3*time.Minute) && a.end < start+int64(3*time.Minute-100*time.Millisecond) {

@@ -101,7 +101,7 @@ func TestBackfillIsAFunctionOfTheOptions(t *testing.T) {
 // made-up minutes with live ones.
 func TestBackfillResemblesTheLiveMarket(t *testing.T) {
 	u := universe(t)[:8]
-	m := newMarket(t, market.Options{Universe: u, Seed: 5, Rate: 100})
+	m := newMarket(t, market.Options{Universe: u, Seed: 5, Rate: 40})
 	past := backfill(t, m, 5)
 	volume := make([]float64, len(u))
 	const minutes = 600

@@ -68,14 +68,14 @@ func digest(t *testing.T, o market.Options, length time.Duration, step func() ti
 func fixed(d time.Duration) func() time.Duration { return func() time.Duration { return d } }
 
 func TestSessionIsAFunctionOfItsOptions(t *testing.T) {
-	const length = 3 * time.Minute
+	const length = time.Minute
 	want := digest(t, market.Options{Seed: 7}, length, fixed(10*time.Millisecond))
 	rng := rand.New(rand.NewPCG(1, 2))
 	slices := map[string]func() time.Duration{
 		"the same":   fixed(10 * time.Millisecond),
 		"at once":    fixed(length),
 		"at random":  func() time.Duration { return time.Duration(rng.Int64N(int64(2 * time.Second))) },
-		"each 77 µs": fixed(77 * time.Microsecond),
+		"each 777 µs": fixed(777 * time.Microsecond),
 	}
 	for name, step := range slices {
 		if digest(t, market.Options{Seed: 7}, length, step) != want {
