@@ -152,11 +152,34 @@ func BenchmarkWrite(b *testing.B) {
 	msg := make([]byte, 100)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := c.Write(msg); err != nil {
+		c.out = msg
+		if err := errors.Join(c.raw.Write(c.sender), c.err); err != nil {
 			b.Fatal(err)
+		}
+		if c.sent < len(msg) {
+			if err := c.raw.Write(writable); err != nil {
+				b.Fatal(err)
+			}
 		}
 	}
 	in.Close()
 	<-drained
 	out.Close()
 }
+
+func BenchmarkParser(b *testing.B) {
+	in := clientText(`{"op":"ack","ts":1764000000123456}`)
+	p := &parser{limit: 64 << 10, events: &silent{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := p.feed(in); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// silent hears nothing.
+type silent struct{}
+
+func (*silent) text([]byte) {}
+func (*silent) ping([]byte) {}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -200,7 +201,7 @@ func (f *frames) message() got {
 	f.t.Helper()
 	op, payload, err := f.next()
 	if err != nil || op != opText {
-		f.t.Fatalf("op %x %q: %v, want a message", op, payload, err)
+		f.t.Fatalf("op %x %.60q: %v, want a message", op, payload, err)
 	}
 	var m got
 	if err := json.Unmarshal(payload, &m); err != nil {
@@ -227,7 +228,7 @@ func (f *frames) end(code uint16) {
 	if err != nil || op != opClose || len(payload) < 2 || binary.BigEndian.Uint16(payload) != code {
 		f.t.Fatalf("op %x % x: %v, want a close frame with %d", op, payload, err, code)
 	}
-	if _, _, err := f.next(); err != io.EOF {
+	if _, _, err := f.next(); !errors.Is(err, io.EOF) {
 		f.t.Fatalf("after the close frame: %v, want the end", err)
 	}
 }

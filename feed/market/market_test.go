@@ -72,9 +72,9 @@ func TestSessionIsAFunctionOfItsOptions(t *testing.T) {
 	want := digest(t, market.Options{Seed: 7}, length, fixed(10*time.Millisecond))
 	rng := rand.New(rand.NewPCG(1, 2))
 	slices := map[string]func() time.Duration{
-		"the same":   fixed(10 * time.Millisecond),
-		"at once":    fixed(length),
-		"at random":  func() time.Duration { return time.Duration(rng.Int64N(int64(2 * time.Second))) },
+		"the same":    fixed(10 * time.Millisecond),
+		"at once":     fixed(length),
+		"at random":   func() time.Duration { return time.Duration(rng.Int64N(int64(2 * time.Second))) },
 		"each 777 µs": fixed(777 * time.Microsecond),
 	}
 	for name, step := range slices {
