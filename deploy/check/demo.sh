@@ -9,6 +9,10 @@ dir=$(mktemp -d)
 . deploy/check/live.sh
 trap cleanup EXIT
 
+# The promise is 2 s on a machine of its own, which the full form is for; beside other work only a start that hangs is a failure.
+limit_ms=10000
+[ "${TAPECAST_FULL:-}" = 1 ] && limit_ms=2000
+
 ports=(--listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --kafka-listen 127.0.0.1:0)
 
 # events PARAMETER...: opens the demo's server-sent events as fd 3; $client is curl.
@@ -86,7 +90,7 @@ begin=$(now_ms)
 start 30 bin/tapecast demo "${ports[@]}" --data "$dir/data"
 first_tick "$begin"
 echo "first start: first tick in a client after $tick_ms ms"
-[ "$tick_ms" -le 2000 ] || fail "the first tick came $tick_ms ms after the start, not within 2000 (load average $(cut -d" " -f1 /proc/loadavg 2>/dev/null), $(nproc 2>/dev/null) cores)"
+[ "$tick_ms" -le "$limit_ms" ] || fail "the first tick came $tick_ms ms after the start, not within $limit_ms (load average $(cut -d" " -f1 /proc/loadavg 2>/dev/null), $(nproc 2>/dev/null) cores)"
 trades 3
 echo "trades $first to $last of AAPL, cursor $cursor"
 interrupt
