@@ -75,7 +75,7 @@ func TestFigures(t *testing.T) {
 		fmt.Fprintf(&rows, "| %s%s | %d | %s | %s |\n", transport,
 			map[client.Transport]string{client.ShortPoll: ", every 500 ms"}[transport], len(ages), quantile(ages, 0.5), quantile(ages, 0.99))
 	}
-	rows.WriteString("\n| benchmark | ns per tick, delivery or record | allocations |\n|---|---|---|\n")
+	rows.WriteString("\n| benchmark | ns per tick, delivery or record | allocations (feeder: per 10 min of market) |\n|---|---|---|\n")
 	for _, b := range [][3]string{
 		{"fanout", "Ingest|Deliver", count}, {"feed/feeder", "Feeder", pause}, {"feed/market", "Advance", pause},
 	} {
