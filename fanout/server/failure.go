@@ -72,6 +72,8 @@ func ofFramework(e *fiber.Error) *failure {
 		return refuse(e.Code, "too_large", "the body is longer than %d bytes", maxBody)
 	case fiber.StatusRequestHeaderFieldsTooLarge:
 		return refuse(e.Code, "too_large", "the request's headers are longer than %d bytes; name fewer symbols, or use symbols=* or POST", maxHeaders)
+	case fiber.StatusInternalServerError:
+		return refuse(e.Code, "internal", "something went wrong here; the node's log says what")
 	case fiber.StatusRequestTimeout:
 		return refuse(e.Code, "timeout", "the request did not come in time")
 	default:
@@ -82,7 +84,7 @@ func ofFramework(e *fiber.Error) *failure {
 // fail answers a request with an error.
 func (s *Server) fail(c *fiber.Ctx, err error) error {
 	f := understand(err)
-	if f.status >= 500 && f.code == "internal" {
+	if f.code == "internal" && !errors.Is(err, fiber.ErrInternalServerError) {
 		s.log.Error("a request failed", "path", c.Path(), "error", err)
 	}
 	if f.retry > 0 {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -23,9 +24,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return m
 }
 
-// observe counts requests. Addresses that there are not share one label.
+// observe counts requests, and turns a panic into a failed request. Addresses
+// that there are not share one label.
 func (s *Server) observe(c *fiber.Ctx) error {
-	err := c.Next()
+	err := s.guard(c)
 	code := c.Response().StatusCode()
 	if err != nil {
 		code = understand(err).status
@@ -36,4 +38,14 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	}
 	s.metrics.requests.WithLabelValues(strings.Clone(route), strconv.Itoa(code)).Inc()
 	return err
+}
+
+func (s *Server) guard(c *fiber.Ctx) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.log.Error("a request made the server panic", "path", c.Path(), "panic", r, "stack", string(debug.Stack()))
+			err = fiber.ErrInternalServerError
+		}
+	}()
+	return c.Next()
 }

@@ -75,7 +75,7 @@ func startMarket(t *testing.T) *market {
 	m.write(feed.Record{Kind: feed.KindKeyframe, Keyframe: &feed.Keyframe{TS: now, Tape: testTape, Instrument: feed.Instrument{
 		Name: "Apple", Class: feed.Stock, Tick: 1, Lot: 1, Decimals: 2,
 	}}}, "AAPL")
-	for !hub.Ready() {
+	for !hub.Ready() || hub.Directory().Lookup("AAPL").State().Trade.Seq == 0 {
 		m.trade()
 	}
 	return m

@@ -19,7 +19,6 @@ type statistics struct {
 	Connections map[string]int `json:"connections"` // by transport
 	Streams     int            `json:"streams"`     // that the hub builds
 	Ticks       uint64         `json:"ticks"`       // taken from the tape
-	Messages    uint64         `json:"messages"`    // delivered, where the hub counts them
 	Writes      uint64         `json:"writes"`
 	Bytes       uint64         `json:"bytes"`
 	Dropped     uint64         `json:"dropped"`
@@ -76,8 +75,6 @@ func (s *Server) measure(st *statistics) error {
 			st.Streams = int(total(f))
 		case "tapecast_hub_ticks_total":
 			st.Ticks = uint64(total(f))
-		case "tapecast_hub_messages_total":
-			st.Messages = uint64(total(f))
 		case "tapecast_hub_writes_total":
 			st.Writes = uint64(total(f))
 		case "tapecast_hub_written_bytes_total":

@@ -106,8 +106,38 @@ func (p *extract) takeStart(start, cursor string) error {
 	return nil
 }
 
+// lost says, for each channel that is asked for, what lies before the oldest
+// tick in memory, if the start does too. Where the client was is not known: its
+// gap begins after what it has.
+func (p *extract) lost() {
+	var first [feed.Channels]uint64
+	for c := range first {
+		first[c] = p.symbol.State().Last[c] + 1
+	}
+	begun, late := false, false
+	p.symbol.Recent(0, math.MinInt64, func(t *feed.Tick, g fanout.Gap, offset int64) bool {
+		if !begun {
+			begun, late = true, (p.from > 0 && p.from < offset) || (p.start > math.MinInt64 && p.start < t.TS)
+		}
+		c := t.Kind.Channel()
+		if g.Seq != 0 {
+			first[c] = min(first[c], g.First)
+		}
+		first[c] = min(first[c], t.Seq)
+		return late
+	})
+	for c, seq := range first {
+		if late && p.channels[c] && seq > 1 {
+			g := fanout.Gap{Channel: feed.Channel(c), Seq: seq - 1, Reason: fanout.Retention}
+			p.messages = wire.JSON{}.Gap(comma(p.messages, p.count), p.symbol.State().Instrument, g)
+			p.count++
+		}
+	}
+}
+
 // read encodes ticks up to the cut.
 func (p *extract) read() {
+	p.lost()
 	lane := p.symbol.Lane()
 	in := p.symbol.State().Instrument
 	until, last := p.at.Position[lane], int64(-1)
