@@ -22,7 +22,6 @@ type Encoder interface {
 
 	Heartbeat(dst []byte, h Heartbeat) []byte
 	At(dst []byte, cursor string) []byte
-	Reset(dst []byte, reason string) []byte
 	Bye(dst []byte, b Bye) []byte
 }
 

@@ -358,3 +358,65 @@ func TestSetsChangeWithoutAHole(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatRetentionTookIsAGapOfThatReason tells it from what was never there.
+func TestWhatRetentionTookIsAGapOfThatReason(t *testing.T) {
+	f := newFixture(t, 1, 1)
+	_, socket := f.watch(fanout.Frames, &fanout.Request{Set: fanout.Both})
+	trade := func(seq uint64, skipped bool) {
+		f.tape.add(0, "SYM0", feed.Record{Kind: feed.KindTrade, Tick: feed.Tick{
+			Kind: feed.KindTrade, Seq: seq, TS: f.tape.ts, Price: 1, Size: 1,
+		}})
+		b := f.batch(0, 1)
+		b.Skipped = skipped
+		if err := f.hub.Ingest(b); err != nil {
+			t.Fatal(err)
+		}
+		f.hub.Publish()
+		f.pass()
+	}
+	trade(1, false)
+	trade(5, true)
+	trade(6, false)
+	trade(9, false)
+	for _, want := range []string{
+		`"channel":"trades","first":2,"seq":4,"reason":"retention"`, `"channel":"trades","first":7,"seq":8,"reason":"source"`,
+	} {
+		if !strings.Contains(string(socket.got), want) {
+			t.Errorf("no gap %s", want)
+		}
+	}
+}
+
+// TestOpenBarComesAtTheJoin joins and resumes while nothing trades.
+func TestOpenBarComesAtTheJoin(t *testing.T) {
+	f := newFixture(t, 1, 1)
+	minute := []charts.Interval{charts.Minute}
+	empty, _ := f.hub.Cut()
+	f.tape.add(0, "SYM0", feed.Record{Kind: feed.KindTrade, Tick: feed.Tick{
+		Kind: feed.KindTrade, Seq: 1, TS: f.tape.ts, Price: 10_000, Size: 7,
+	}})
+	f.ingest()
+	traded, _ := f.hub.Cut()
+	for name, c := range map[string]struct {
+		cursor string
+		want   int
+	}{
+		"from now":                   {"", 1},
+		"from before the trade":      {empty, 1},
+		"from after the trade: none": {traded, 0},
+	} {
+		r := &fanout.Request{Bars: minute}
+		if c.cursor != "" {
+			cursor, err := fanout.ParseCursor(c.cursor)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Cursor = cursor.Position
+		}
+		_, socket := f.watch(fanout.Frames, r)
+		if got := strings.Count(string(socket.got), `"type":"bar"`); got != c.want {
+			t.Errorf("%s: %d open bars, want %d", name, got, c.want)
+		}
+	}
+}

@@ -21,6 +21,11 @@ func (h *Hub) Ingest(b *Batch) error {
 		return nil
 	}
 	l := &h.lanes[b.Lane]
+	if b.Skipped {
+		for _, s := range l.symbols {
+			s.skipped = [feed.Channels]bool{true, true, true}
+		}
+	}
 	for i := range b.Records {
 		r := &b.Records[i]
 		if r.Offset < l.next {
@@ -170,11 +175,16 @@ func (h *Hub) tick(s *Symbol, r *Record) {
 		return
 	}
 	if missing > 0 {
+		reason := Source
+		if s.skipped[channel] {
+			reason = Retention
+		}
 		h.gap(s, r, entry{
 			Tick:   feed.Tick{Kind: t.Kind, Seq: t.Seq - 1, TS: t.TS},
-			Offset: r.Offset, GapFirst: last + 1, Reason: Source,
+			Offset: r.Offset, GapFirst: last + 1, Reason: reason,
 		})
 	}
+	s.skipped[channel] = false
 	s.book.Last[channel] = t.Seq
 	if h.faults.mangle(&h.options.Faults, t) {
 		return

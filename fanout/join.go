@@ -10,7 +10,8 @@ type join struct {
 	from     int64 // the next lane offset
 	since    Since // what the client has already
 	snapshot *State
-	begun    bool   // the old end of the ring was looked at
+	begun    bool   // the old end of the ring, or the open bar, was looked at
+	fresh    bool   // the client has nothing yet
 	merge    *merge // of a poll that must stay short; nil: none
 }
 
@@ -162,16 +163,55 @@ func (p *private) lost(v view[entry]) {
 }
 
 // bars appends the final bars of windows that closed from the slot's offset on,
-// before a lane offset.
+// before a lane offset, and at first the open one.
 func (p *private) bars(until int64) {
 	s, j := p.s, p.s.join
 	sym := s.key.symbol
 	l := &p.c.shard.hub.lanes[sym.lane]
-	after, known := l.closedAt(j.from)
 	by, some := l.closedAt(until)
-	if !known || !some || by <= after {
+	if !some {
 		return
 	}
+	if after, known := l.closedAt(j.from); known && by > after {
+		p.finals(after, by, until)
+	}
+	if !j.begun {
+		j.begun = true
+		p.openBar(by, until)
+	}
+}
+
+// openBar appends the open bar if the client can't have it as it is. by is the
+// whole second that the lane had reached before until. A window that began after
+// that is left to the stream: the final bar of the one before comes first.
+func (p *private) openBar(by, until int64) {
+	s, j := p.s, p.s.join
+	sym := s.key.symbol
+	st := sym.State()
+	w := st.running(s.key.interval, sym)
+	if w.Count == 0 || w.Start > by || w.End() <= by || !j.fresh && !sym.tradedIn(j.from, until) {
+		return
+	}
+	p.msg = p.encoder().Bar(p.msg[:0], st.Instrument, &w, false)
+	p.put(until - 1)
+}
+
+// tradedIn reports whether the ring has a trade at lane offsets [from, until).
+func (s *Symbol) tradedIn(from, until int64) bool {
+	v := s.ring.view()
+	for i := v.search(func(e *entry) bool { return e.Offset >= from }); i < v.n && v.at(i).Offset < until; i++ {
+		if v.at(i).Kind == feed.KindTrade {
+			return true
+		}
+	}
+	return false
+}
+
+// finals appends the final bars of windows that ended after one whole second, and
+// by another.
+func (p *private) finals(after, by, until int64) {
+	s := p.s
+	sym := s.key.symbol
 	interval := s.key.interval
 	first := interval.Floor(after - int64(interval))
 	in := sym.State().Instrument

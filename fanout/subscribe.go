@@ -39,7 +39,7 @@ func (c *Subscriber) Subscribe(r *Request) {
 			j.from = r.Cursor[sym.lane]
 			j.since = r.Since[sym.name]
 		} else {
-			j.snapshot = states[n]
+			j.snapshot, j.fresh = states[n], true
 		}
 		if r.Set != 0 {
 			c.join(slotKey{symbol: sym}, r.Set, j, r.Cursor != nil)

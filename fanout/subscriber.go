@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/tapecast/tapecast/charts"
@@ -104,8 +105,7 @@ func (c *Subscriber) Start(first func()) {
 		c.reached = c.shard.at.cut
 		c.shard.add(c)
 		// Heartbeats of many clients are spread over their interval.
-		phase := time.Duration(now.UnixNano()*7919) % HeartbeatEvery
-		c.heartbeat = now.Add(HeartbeatEvery/2 + phase/2)
+		c.heartbeat = now.Add(HeartbeatEvery/2 + rand.N(HeartbeatEvery/2))
 		c.shard.hub.metrics.connected(c.form, 1)
 		first()
 		c.shard.queue(c)

@@ -28,6 +28,9 @@ type Symbol struct {
 	seconds *charts.Series
 	minutes *charts.Series
 	touched bool // in the hub's list of symbols to publish
+	// skipped says that records of the lane were gone: what is missing before
+	// the channel's next tick fell to retention.
+	skipped [feed.Channels]bool
 }
 
 // entry is a tick or a gap of the ring.

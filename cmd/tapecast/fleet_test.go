@@ -123,6 +123,9 @@ func (m *member) check(want map[string]*truth) error {
 	if report.Gaps > 0 || report.Resets > 0 {
 		return fmt.Errorf("%d gaps and %d resets; none was to be expected", report.Gaps, report.Resets)
 	}
+	if s := m.client.Stats(); s.Doubled > 0 || s.Overlaps > 0 || s.Garbled > 0 {
+		return fmt.Errorf("%d messages came twice, %d overlap, %d were garbled", s.Doubled, s.Overlaps, s.Garbled)
+	}
 	if report.Messages == 0 {
 		return errors.New("it got nothing")
 	}

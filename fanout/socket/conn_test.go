@@ -61,8 +61,13 @@ func TestSlowReader(t *testing.T) {
 	d := start(t, f, Options{})
 	client, v := connect(t, d, f, fanout.Frames, nil)
 	wait(t, v.started, "start")
-	for range n / 100 {
-		f.trades(100)
+	f.trades(n) // one batch, so that there is no cut before its end
+	// The pass that runs the first of two posts delivers all that is published, or
+	// as much as the socket takes, before the second is run.
+	for range 2 {
+		ran := make(chan struct{})
+		f.hub.Shards()[0].Post(func() { close(ran) })
+		wait(t, ran, "a pass")
 	}
 	// A command is run at a cut, which the client can't reach.
 	put(t, client, clientText("waits"))
