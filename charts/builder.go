@@ -20,11 +20,7 @@ func NewBuilder(interval Interval) Builder { return Builder{w: Window{Interval: 
 // stale) is opened again: closed once more, it supersedes the first by its seq.
 // A trade never opens a window before the last one.
 func (b *Builder) Add(t *feed.Tick) {
-	start := b.w.Interval.Floor(t.TS)
-	if start > b.w.Start || b.w.Count == 0 {
-		b.w = Window{Interval: b.w.Interval, Start: start}
-	}
-	b.w.Add(t)
+	b.w.Extend(b.w.Interval, t)
 	b.open = true
 }
 
@@ -40,7 +36,7 @@ func (b *Builder) Open() (Window, bool) {
 // and returns it. next is the offset after the record that brought the time. A
 // window without trades does not exist, so there is nothing to close then.
 func (b *Builder) Close(laneTime, next int64) (Window, bool) {
-	if !b.open || laneTime < b.w.End() {
+	if !b.open || !b.w.Ended(laneTime) {
 		return Window{}, false
 	}
 	b.open = false

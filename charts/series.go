@@ -7,9 +7,9 @@ import (
 )
 
 // Series is the bounded store of one symbol's closed windows of one interval,
-// ascending by Start. One goroutine may Put while any number of others read:
-// nobody takes a lock, and a read sees one state of the series. When it is full,
-// the oldest windows fall out.
+// ascending by Start, in whatever order they come. One goroutine may Put while any
+// number of others read: nobody takes a lock, and a read sees one state of the
+// series. When it is full, the oldest windows fall out.
 //
 // T0 and TS of the windows are not kept: they come back as 0.
 type Series struct {
@@ -27,10 +27,12 @@ func NewSeries(interval Interval, keep int) *Series {
 	return s
 }
 
-// Put adds a window after the last one, or puts it in the place of the one with
-// the same start if it is newer (see Window.Newer). It reports whether it did:
-// what is not newer, older than the last without being there, of another
-// interval or without a trade is left out. Only the writer may call it.
+// Put adds a window at the place of its Start, or puts it in the place of the one
+// with the same start if it is newer (see Window.Newer). It reports whether the
+// series holds it now: what is not newer, older than all that is left of a series
+// that was full, of another interval or without a trade is left out. Adding behind
+// the last one is fast; a late window costs as much as writing all those after it
+// again. Only the writer may call it.
 func (s *Series) Put(w *Window) bool {
 	if w.Interval != s.interval || w.Count == 0 {
 		return false
@@ -43,7 +45,10 @@ func (s *Series) Put(w *Window) bool {
 	}
 	i := v.search(w.Start)
 	old := v.at(i)
-	if old.Start != w.Start || !w.Newer(&old) {
+	if old.Start != w.Start {
+		return s.insert(v, n, i, w)
+	}
+	if !w.Newer(&old) {
 		return false
 	}
 	s.rewrite(v, i, w)
@@ -81,6 +86,33 @@ func (s *Series) rewrite(v *view, i int, w *Window) {
 	chunks := slices.Clone(v.chunks)
 	chunks[i/chunkRows] = chunks[i/chunkRows].with(i%chunkRows, w)
 	s.view.Store(&view{chunks: chunks, cut: v.cut})
+}
+
+// insert publishes a view with w before window i of the n in v, and reports whether
+// w is in it. The full chunks before it are shared. Those from its own on are
+// written again by a series that nobody reads yet; readers of the old view see the
+// old ones, which grow no more.
+func (s *Series) insert(v *view, n, i int, w *Window) bool {
+	if i == 0 && v.cut {
+		return false
+	}
+	first := i / chunkRows
+	draft := Series{interval: s.interval, most: s.most}
+	draft.view.Store(&view{chunks: v.chunks[:first], cut: v.cut})
+	put := func(w *Window) {
+		v := draft.view.Load()
+		draft.add(v, v.len(), w)
+	}
+	for j := first * chunkRows; j < n; j++ {
+		if j == i {
+			put(w)
+		}
+		later := v.at(j)
+		put(&later)
+	}
+	v = draft.view.Load()
+	s.view.Store(v)
+	return v.start(0) <= w.Start // else it fell out with the oldest chunk
 }
 
 // Range appends the windows that start in [start, end), ascending, the first

@@ -1,5 +1,7 @@
 package charts
 
+import "github.com/tapecast/tapecast/feed"
+
 // Window is a bar and the interval of time it covers.
 type Window struct {
 	Bar
@@ -16,6 +18,22 @@ type Window struct {
 
 // End returns the instant at which the window closes, ns UTC.
 func (w *Window) End() int64 { return w.Start + int64(w.Interval) }
+
+// Extend merges the symbol's next trade into w, or makes w the window of that
+// interval which the trade lies in if w has no trades or ends before. A trade never
+// begins a window before w, and what it is merged into is not made up any more. It
+// does not allocate.
+func (w *Window) Extend(interval Interval, t *feed.Tick) {
+	if w.Count == 0 || t.TS >= w.End() {
+		*w = Window{Interval: interval, Start: interval.Floor(t.TS)}
+	}
+	w.Synthetic = false
+	w.Add(t)
+}
+
+// Ended reports whether w has trades and the lane's time (ns UTC) has reached its
+// end: the record that brought that time closes w, before its own content counts.
+func (w *Window) Ended(laneTime int64) bool { return w.Count > 0 && laneTime >= w.End() }
 
 // Newer reports whether w supersedes old, a window of the same symbol, interval
 // and start: readers keep the highest (rev, seq).

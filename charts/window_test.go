@@ -96,6 +96,32 @@ func TestRollupKeepsWhatIsNotMerged(t *testing.T) {
 	}
 }
 
+// TestExtendAndEnded follows one open window: a made up one that goes on with real
+// trades, a trade against the promise of the tape, and the next.
+func TestExtendAndEnded(t *testing.T) {
+	day := charts.Day.Floor(instant)
+	w := charts.Window{Interval: charts.Day, Start: day, Synthetic: true, Bar: charts.Bar{Count: 3, Open: 5, High: 5, Low: 5, Close: 5}}
+	trade := func(seq uint64, ts int64) {
+		w.Extend(charts.Day, &feed.Tick{Kind: feed.KindTrade, Seq: seq, TS: ts, Price: 6, Size: 1})
+	}
+	trade(1, instant)
+	if w.Synthetic || w.Count != 4 || w.Start != day || w.Open != 5 || w.Close != 6 {
+		t.Errorf("a made up window with a trade: %+v", w)
+	}
+	trade(2, day-1)
+	trade(3, w.End()-1)
+	if w.Start != day || w.Count != 6 || w.Ended(w.End()-1) || !w.Ended(w.End()) {
+		t.Errorf("with an early and the last trade: %+v", w)
+	}
+	trade(4, w.End())
+	if w.Start != day+int64(charts.Day) || w.Interval != charts.Day || w.Count != 1 || w.First != 4 {
+		t.Errorf("the next: %+v", w)
+	}
+	if none := (charts.Window{}); none.Ended(instant) {
+		t.Error("a window without trades has ended")
+	}
+}
+
 func TestNewer(t *testing.T) {
 	at := func(rev uint32, seq uint64) *charts.Window {
 		return &charts.Window{Rev: rev, Bar: charts.Bar{Seq: seq}}
