@@ -80,7 +80,7 @@ func (c *Subscriber) waited(now time.Time) bool {
 // attached reports whether all the streams are there.
 func (c *Subscriber) attached() bool {
 	for i := range c.slots {
-		if w := c.slots[i].watch; w != nil && w.stream == nil {
+		if w := c.slots[i].watch; w != nil && w.stream == nil && w.key.level != Paced {
 			return false
 		}
 	}
@@ -120,8 +120,8 @@ func (s *slot) pending(shard *Shard) (n int, from int64) {
 	lane := s.key.symbol.lane
 	until := shard.at.cut.pos[lane]
 	if s.watch.key.set == Bars {
-		after, _ := shard.hub.lanes[lane].closedAt(s.join.from)
-		by, _ := shard.hub.lanes[lane].closedAt(until)
+		after, _ := shard.hub.lanes[lane].secondAt(s.join.from)
+		by, _ := shard.hub.lanes[lane].secondAt(until)
 		return int((by - after) / int64(s.key.interval)), s.join.from
 	}
 	v := s.key.symbol.ring.view()
@@ -153,8 +153,8 @@ func (c *Subscriber) shorten() {
 		// Two messages, an agg and a quote, stand for the merged part.
 		keep := max(n*c.wait.limit/total-2, 0)
 		if s.join == nil {
-			s.join = &join{from: from, begun: true}
+			s.join = &join{from: from}
 		}
-		s.join.merge = &merge{left: n - keep, loseLow: c.shard.hub.options.Faults.LoseLow}
+		s.join.left = n - keep
 	}
 }

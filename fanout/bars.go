@@ -26,22 +26,13 @@ func newBarStream(s *Stream, sym *Symbol) *barStream {
 // addTrade merges a trade into the symbol's open windows.
 func (h *Hub) addTrade(s *Symbol, t *feed.Tick) {
 	b := &s.book
-	extendWindow(&b.Second, charts.Second, t)
-	extendWindow(&b.Minute, charts.Minute, t)
-	extendWindow(&b.Day, charts.Day, t)
+	b.Second.Extend(charts.Second, t)
+	b.Minute.Extend(charts.Minute, t)
+	b.Day.Extend(charts.Day, t)
 	for _, bar := range s.bars {
-		extendWindow(&bar.open, bar.key.interval, t)
+		bar.open.Extend(bar.key.interval, t)
 		bar.fresh = true
 	}
-}
-
-// extendWindow merges a trade into an open window, or begins one with it.
-func extendWindow(w *charts.Window, i charts.Interval, t *feed.Tick) {
-	if w.Count == 0 || t.TS >= w.End() {
-		*w = charts.Window{Interval: i, Start: i.Floor(t.TS)}
-	}
-	w.Synthetic = false
-	w.Add(t)
 }
 
 // closeWindows ends the lane's windows that end at or before its time, which the
@@ -51,17 +42,16 @@ func (h *Hub) closeWindows(l *lane, offset int64) {
 	ts := l.time
 	now := charts.Second.Floor(ts)
 	l.until = now + int64(charts.Second)
-	l.seconds.add(second{offset: offset, ts: now})
 	for _, s := range l.symbols {
 		b := &s.book
 		closed := h.keep(s.seconds, &b.Second, offset, ts)
 		closed = h.keep(s.minutes, &b.Minute, offset, ts) || closed
-		if b.Day.Count > 0 && b.Day.End() <= ts {
+		if b.Day.Ended(ts) {
 			b.Day = charts.Window{}
 			closed = true
 		}
 		for _, bar := range s.bars {
-			if bar.open.Count > 0 && bar.open.End() <= ts {
+			if bar.open.Ended(ts) {
 				h.sendBar(s, bar, offset, ts, true)
 				bar.open = charts.Window{}
 			}
@@ -75,7 +65,7 @@ func (h *Hub) closeWindows(l *lane, offset int64) {
 // keep stores a window that has ended and empties it. One that began before the
 // hub saw every record is not stored: the history has it.
 func (h *Hub) keep(series *charts.Series, w *charts.Window, offset, ts int64) bool {
-	if w.Count == 0 || w.End() > ts {
+	if !w.Ended(ts) {
 		return false
 	}
 	w.Next = offset + 1
@@ -90,7 +80,7 @@ func (h *Hub) keep(series *charts.Series, w *charts.Window, offset, ts int64) bo
 func (h *Hub) sendOpenBars(l *lane) {
 	for _, s := range l.symbols {
 		for _, bar := range s.bars {
-			if bar.fresh && bar.open.Count > 0 && l.time-bar.sent >= barPause {
+			if bar.fresh && bar.open.Count > 0 && l.time-bar.sent >= max(barPause, bar.key.level.window()) {
 				h.sendBar(s, bar, l.next-1, l.time, false)
 			}
 		}
@@ -103,7 +93,9 @@ func (h *Hub) sendBar(s *Symbol, bar *barStream, offset, ts int64, final bool) {
 	}
 	bar.open.Next = offset + 1
 	h.message = h.options.Encoder.Bar(h.message[:0], s.book.Instrument, &bar.open, final)
-	h.frame = appendFramed(h.frame[:0], bar.key.framing, h.message, h.appendCursor)
-	h.extend(bar.Stream, h.frame, offset, ts)
+	h.frame = appendFramed(h.frame[:0], bar.key.framing, h.message, func(dst []byte) []byte {
+		return h.appendPlace(dst, s.lane, offset, none)
+	})
+	h.extend(bar.Stream, h.frame, unit{first: offset, last: offset}, ts)
 	bar.sent, bar.fresh = ts, false
 }

@@ -50,7 +50,7 @@ type cut struct {
 
 // text returns the cut's cursor, made at the first call.
 func (c *cut) text() string {
-	c.once.Do(func() { c.cursor = Cursor{Tape: c.tape, Position: c.pos}.String() })
+	c.once.Do(func() { c.cursor = Cursor{Tape: c.tape, Place: Place{Position: c.pos}}.String() })
 	return c.cursor
 }
 

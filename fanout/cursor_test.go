@@ -10,7 +10,7 @@ import (
 
 // TestCursorGolden keeps cursors that clients hold valid.
 func TestCursorGolden(t *testing.T) {
-	c := fanout.Cursor{Tape: 0x0123456789abcdef, Position: feed.Position{0, 1, 127, 128, 1 << 40, 5, 6, 7}}
+	c := fanout.Cursor{Tape: 0x0123456789abcdef, Place: fanout.Place{Position: feed.Position{0, 1, 127, 128, 1 << 40, 5, 6, 7}}}
 	const golden = "AQEjRWeJq83vAQgAAX-AAYCAgICAIAUGB1GCypY"
 	if got := c.String(); got != golden {
 		t.Errorf("cursor %q, want %q", got, golden)
@@ -22,7 +22,7 @@ func TestCursorGolden(t *testing.T) {
 }
 
 func TestGarbledCursorsAreRefused(t *testing.T) {
-	good := fanout.Cursor{Tape: 7, Position: feed.Position{1, 2, 3}}.String()
+	good := fanout.Cursor{Tape: 7, Place: fanout.Place{Position: feed.Position{1, 2, 3}}}.String()
 	for i := range good {
 		bad := []byte(good)
 		bad[i] ^= 1
@@ -38,7 +38,7 @@ func TestGarbledCursorsAreRefused(t *testing.T) {
 }
 
 func FuzzParseCursor(f *testing.F) {
-	f.Add(fanout.Cursor{Tape: 7, Position: feed.Position{1, 2, 3}}.String())
+	f.Add(fanout.Cursor{Tape: 7, Place: fanout.Place{Position: feed.Position{1, 2, 3}}}.String())
 	f.Add("")
 	f.Fuzz(func(t *testing.T, s string) {
 		c, err := fanout.ParseCursor(s)

@@ -22,6 +22,7 @@ type Encoder interface {
 
 	Heartbeat(dst []byte, h Heartbeat) []byte
 	At(dst []byte, cursor string) []byte
+	Resolution(dst []byte, r Resolution) []byte
 	Bye(dst []byte, b Bye) []byte
 }
 
@@ -63,6 +64,13 @@ type Heartbeat struct {
 	At     int64  // tape time, ns UTC
 	Behind int64  // how far the tape's time is behind the wall's, ns, 0 at least
 	Cursor string // "" when the client is not at a cut
+}
+
+// Resolution tells at which levels a group of a client is served from now on.
+type Resolution struct {
+	ID             string // the group's
+	Trades, Quotes string // levels, as raw or 250ms
+	Reason         string // slow, recovered or asked
 }
 
 // Bye is the last message of a stream.

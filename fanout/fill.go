@@ -11,7 +11,9 @@ type piece struct {
 	pos   position // of a shared piece: where it began
 	skip  int      // of a shared piece: bytes left out at its beginning
 	begun bool     // whether the flush had a message before it
-	join  join     // of a private piece: the state before it
+	// Of a private piece: the state before it.
+	join     join
+	messages int
 }
 
 type pieceKind uint8
@@ -44,6 +46,7 @@ func (c *Subscriber) deliver(now time.Time) {
 			return
 		}
 		c.shard.hub.metrics.wrote(n)
+		c.bytes += n
 		if n < len(buf) {
 			c.rewind(buf, n)
 			c.blocked = true
@@ -108,6 +111,9 @@ func (c *Subscriber) note(p piece) { c.shard.pieces = append(c.shard.pieces, p) 
 
 // runCommands runs what waits for a cut. The commands may queue more messages.
 func (c *Subscriber) runCommands() {
+	if c.change != nil {
+		c.turn()
+	}
 	commands := c.commands
 	c.commands = nil
 	for _, f := range commands {
@@ -121,6 +127,9 @@ func (c *Subscriber) runCommands() {
 // nothing to flush.
 func (c *Subscriber) begin() bool {
 	if c.wait != nil && !c.wait.over {
+		return false
+	}
+	if c.pace != nil && !c.paces() {
 		return false
 	}
 	at := c.shard.at.cut
@@ -138,10 +147,11 @@ func (c *Subscriber) begin() bool {
 	}
 	c.dirty = c.dirty[:0]
 	if len(c.flush) == 0 && c.form != Answer {
-		c.reached = at
+		c.reached, c.origin, c.dirtySince = at, nil, 0
 		return false
 	}
 	c.target = at
+	c.flushSince, c.dirtySince = c.dirtySince, 0
 	return true
 }
 
@@ -156,6 +166,7 @@ func (c *Subscriber) fillSlot(buf []byte) (filled []byte, whole bool) {
 	if s.join != nil {
 		return c.fillPrivate(buf, s, f.head)
 	}
+	c.messages++
 	for s.pos.at < f.head {
 		if !s.watch.stream.locate(&s.pos) {
 			c.drop(Bye{Code: "slow", Retry: int64(time.Second), Close: 4100})
@@ -209,13 +220,10 @@ func (c *Subscriber) closeFlush(buf []byte) []byte {
 
 // targetText returns the cursor of where the flush under way ends.
 func (c *Subscriber) targetText() string {
-	if c.ahead == nil {
-		return c.target.text()
-	}
-	reached := c.reached
-	c.reached = c.target
-	text := c.cursor()
-	c.reached = reached
+	origin := c.origin
+	c.origin = nil
+	text := c.textAt(c.target)
+	c.origin = origin
 	return text
 }
 
@@ -280,7 +288,14 @@ func (c *Subscriber) settle(sent []piece) {
 
 // finish ends the flush.
 func (c *Subscriber) finish() {
-	c.reached, c.target = c.target, nil
+	c.reached, c.target, c.origin, c.flushSince = c.target, nil, nil, 0
+	if c.acks != nil {
+		c.acks.sent(c)
+	}
+	if c.pace != nil {
+		c.pace.flushed(c)
+	}
+	c.messages, c.bytes = 0, 0
 	if c.form == Answer {
 		c.leave(false)
 	}
@@ -337,7 +352,7 @@ func (c *Subscriber) undo(p *piece) {
 		s := &c.slots[c.flush[p.flush].slot]
 		s.join = &join{}
 		*s.join = p.join
-		c.begun, c.sent = p.begun, p.flush
+		c.begun, c.sent, c.messages = p.begun, p.flush, p.messages
 	case openPiece:
 		c.opened = false
 	case restPiece, controlPiece, closePiece, byePiece:

@@ -64,9 +64,12 @@ type Hub struct {
 	last   atomic.Pointer[pass]
 	shards []*Shard
 
+	raw     []byte // scratch: a tick's message
 	message []byte // scratch: one message
-	frame   []byte // scratch: the message in a framing
+	second  []byte // scratch: the message that goes with it
+	frame   []byte // scratch: messages in a framing
 	pos     feed.Position
+	before  feed.Position
 }
 
 // Directory lists the symbols that a hub knows, in order of their names. It is
@@ -99,6 +102,7 @@ func New(o Options) (*Hub, error) {
 		symbols: map[string]*Symbol{},
 		streams: map[StreamKey]*Stream{},
 		pos:     o.From.Clone(),
+		before:  o.From.Clone(),
 		metrics: newMetrics(o.Registerer),
 		wakeUp:  make(chan struct{}, 1),
 	}

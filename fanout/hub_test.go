@@ -156,7 +156,8 @@ func TestStalledClientIsDropped(t *testing.T) {
 	}
 }
 
-// TestClientOutOfTheWindowIsDropped lets a client lag by more than the ring.
+// TestClientOutOfTheWindowIsDropped lets a client lag by more than the ring, of a
+// tape that is faster than the shard judges its clients.
 func TestClientOutOfTheWindowIsDropped(t *testing.T) {
 	f := newFixture(t, 1, 1)
 	slow := &simSocket{budget: 1000}
@@ -167,7 +168,7 @@ func TestClientOutOfTheWindowIsDropped(t *testing.T) {
 		for range 50 {
 			f.tape.step(100 * time.Millisecond)
 		}
-		f.now = f.now.Add(100 * time.Millisecond)
+		f.now = f.now.Add(time.Millisecond)
 		f.ingest()
 		f.pass()
 	}
@@ -205,9 +206,10 @@ func TestResumeOlderThanTheRingIsAGap(t *testing.T) {
 	f.ingest()
 	known := [feed.Channels]bool{true, true, true}
 	since := map[string]fanout.Since{"SYM0": {Seq: [feed.Channels]uint64{3, 2, 0}, Known: known}}
+	old := fanout.Cursor{Tape: testTape, Place: fanout.Place{Position: feed.Position{10}}}
 	for name, r := range map[string]*fanout.Request{
-		"since":       {Set: fanout.Both, Cursor: feed.Position{10}, Since: since},
-		"cursor only": {Set: fanout.Both, Cursor: feed.Position{10}},
+		"since":       {Set: fanout.Both, Cursor: &old, Since: since},
+		"cursor only": {Set: fanout.Both, Cursor: &old},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, socket := f.watch(fanout.Frames, r)
@@ -292,7 +294,7 @@ func TestPollMergesWhatIsOverTheLimit(t *testing.T) {
 	socket := &simSocket{budget: 1 << 30}
 	sub := f.shard.NewSubscriber(socket, fanout.Answer, nil)
 	sub.Start(func() {
-		sub.Subscribe(&fanout.Request{Symbols: f.hub.Directory().Symbols, Set: fanout.TradesOnly, Cursor: from.Position})
+		sub.Subscribe(&fanout.Request{Symbols: f.hub.Directory().Symbols, Set: fanout.TradesOnly, Cursor: &from})
 		sub.Answer(0, 200)
 	})
 	f.pass()
@@ -412,7 +414,7 @@ func TestOpenBarComesAtTheJoin(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.Cursor = cursor.Position
+			r.Cursor = &cursor
 		}
 		_, socket := f.watch(fanout.Frames, r)
 		if got := strings.Count(string(socket.got), `"type":"bar"`); got != c.want {

@@ -51,9 +51,7 @@ func (h *Hub) record(l *lane, number int, r *Record) error {
 	}
 	ts := r.TS()
 	l.advance(r.Offset, ts)
-	if l.time >= l.until {
-		h.closeWindows(l, r.Offset)
-	}
+	h.stepOn(l, r.Offset)
 	switch r.Kind {
 	case feed.KindClock:
 		l.expect = r.Clock.Symbols
@@ -72,6 +70,21 @@ func (h *Hub) record(l *lane, number int, r *Record) error {
 		h.tick(h.symbol(r.Symbol, number), r)
 	}
 	return nil
+}
+
+// stepOn ends the windows that the lane's time has reached the end of, before the
+// record at offset, which brought that time, is taken in.
+func (h *Hub) stepOn(l *lane, offset int64) {
+	if l.time < l.due {
+		return
+	}
+	now := l.time / grid * grid
+	l.due = now + grid
+	l.steps.add(step{offset: offset, ts: now})
+	h.closeMergers(l, now)
+	if l.time >= l.until {
+		h.closeWindows(l, offset)
+	}
 }
 
 // sameTape takes the tape's id from the first record that has one, and refuses
@@ -226,21 +239,46 @@ func (h *Hub) gap(s *Symbol, r *Record, e entry) {
 	h.metrics.gaps.Inc()
 	h.log.Warn("seqs are missing on the tape", "symbol", s.name, "channel", e.Kind.Channel().String(), "first", e.GapFirst, "last", e.Seq)
 	s.ring.add(e)
-	if len(s.streams) == 0 || !s.keyed {
+	if !s.watched() {
 		return
 	}
-	h.message = h.options.Encoder.Gap(h.message[:0], s.book.Instrument, e.gap())
-	h.append(s, &e.Tick, r.Offset)
+	gap := h.options.Encoder.Gap(h.raw[:0], s.book.Instrument, e.gap())
+	h.raw = gap
+	h.distribute(s.streams, e.Kind.Channel(), gap, r.Offset, e.TS)
+	for _, m := range s.mergers {
+		h.flushMerger(m)
+		h.distribute(m.streams, e.Kind.Channel(), gap, r.Offset, e.TS)
+	}
 }
 
-// send encodes a tick once and appends it to the streams that have it.
+// send encodes a tick once and gives it to the streams that have it and to the
+// mergers.
 func (h *Hub) send(s *Symbol, r *Record) {
-	if len(s.streams) == 0 || !s.keyed {
+	if !s.watched() {
 		return
 	}
 	t := &r.Tick
-	h.message = appendTick(h.message[:0], h.options.Encoder, s.book.Instrument, t)
-	h.append(s, t, r.Offset)
+	channel := t.Kind.Channel()
+	if len(s.streams) > 0 || s.sendsRaw(channel) {
+		h.raw = appendTick(h.raw[:0], h.options.Encoder, s.book.Instrument, t)
+	}
+	h.distribute(s.streams, channel, h.raw, r.Offset, t.TS)
+	for _, m := range s.mergers {
+		h.take(m, t, r.Offset, h.raw)
+	}
+}
+
+// watched reports whether the symbol has anyone to encode for.
+func (s *Symbol) watched() bool { return s.keyed && len(s.streams)+len(s.mergers) > 0 }
+
+// sendsRaw reports whether a merger sends ticks of a channel as they are.
+func (s *Symbol) sendsRaw(c feed.Channel) bool {
+	for _, m := range s.mergers {
+		if !m.level.merges(c) {
+			return true
+		}
+	}
+	return false
 }
 
 // appendTick encodes one tick as it is.
@@ -255,37 +293,30 @@ func appendTick(dst []byte, e Encoder, in *feed.Instrument, t *feed.Tick) []byte
 	}
 }
 
-// append adds the message in h.message to the streams whose set has the tick's
+// distribute adds a message to those streams, all of one level, whose set has its
 // channel. A framing is made once however many streams want it.
-func (h *Hub) append(s *Symbol, t *feed.Tick, offset int64) {
+func (h *Hub) distribute(streams []*Stream, c feed.Channel, msg []byte, offset, ts int64) {
 	made := framings
-	for _, stream := range s.streams {
-		if !stream.key.set.has(t.Kind.Channel()) {
+	for _, s := range streams {
+		if !s.key.set.has(c) {
 			continue
 		}
-		if f := stream.key.framing; f != made {
-			h.frame = appendFramed(h.frame[:0], f, h.message, h.appendCursor)
+		if f := s.key.framing; f != made {
+			h.frame = appendFramed(h.frame[:0], f, msg, func(dst []byte) []byte {
+				return h.appendPlace(dst, s.key.symbol.lane, offset, none)
+			})
 			made = f
 		}
-		h.extend(stream, h.frame, offset, t.TS)
+		h.extend(s, h.frame, unit{first: offset, last: offset}, ts)
 	}
 }
 
-func (h *Hub) extend(s *Stream, frame []byte, offset, ts int64) {
-	s.append(frame, offset, ts)
+func (h *Hub) extend(s *Stream, frame []byte, u unit, ts int64) {
+	s.append(frame, u, ts)
 	if !s.marked {
 		s.marked = true
 		h.marked = append(h.marked, s)
 	}
-}
-
-// appendCursor appends the cursor of the place right after the record that is
-// being taken in.
-func (h *Hub) appendCursor(dst []byte) []byte {
-	for i := range h.lanes {
-		h.pos[i] = h.lanes[i].next
-	}
-	return Cursor{Tape: h.tape, Position: h.pos}.Append(dst)
 }
 
 // has reports whether ticks of a channel belong to the set.
@@ -312,11 +343,16 @@ func (h *Hub) evict(l *lane) {
 		for _, stream := range s.streams {
 			stream.evict(limit)
 		}
+		for _, m := range s.mergers {
+			for _, stream := range m.streams {
+				stream.evict(limit)
+			}
+		}
 		for _, b := range s.bars {
 			b.evict(limit)
 		}
 	}
-	l.seconds.evict(func(t *second) bool { return t.ts < limit }, nil)
+	l.steps.evict(func(s *step) bool { return s.ts < limit }, nil)
 }
 
 // forget notes where the newest tick of each channel was that falls out.

@@ -7,25 +7,42 @@ import (
 // join is the state of a slot that is served privately: from a lane offset, out
 // of the ring, until the shared stream has all that comes after.
 type join struct {
-	from     int64 // the next lane offset
-	since    Since // what the client has already
+	from     int64   // the next lane offset
+	since    Since   // what the client has already
+	place    *Cursor // where the client is, if that is still to be made an offset
 	snapshot *State
-	begun    bool   // the old end of the ring, or the open bar, was looked at
-	fresh    bool   // the client has nothing yet
-	merge    *merge // of a poll that must stay short; nil: none
+	begun    bool // the open bar was looked at
+	fresh    bool // the client has nothing yet
+	ahead    bool // from lies within what the stream sends next
+	unsure   bool // something before from may be missing and can't be had
+	left     int  // entries to merge though the level does not; everything: all
 }
+
+// joinAt returns a join that goes on at an edge.
+func joinAt(e edge) join {
+	return join{from: e.from, since: Since{Seq: e.had}, unsure: e.unsure}
+}
+
+// everything makes a join merge all that it sends.
+const everything = -1
 
 // privateRoom is how much of the buffer must be left to begin another private
 // message, in bytes.
 const privateRoom = 2 << 10
 
+// privatePieceSize is about how many private bytes are taken back or kept as a
+// whole when the socket stops within them.
+const privatePieceSize = 2 << 10
+
 // private writes a slot's private messages into a buffer.
 type private struct {
 	c     *Subscriber
 	s     *slot
+	in    *feed.Instrument
 	buf   []byte
 	start int // of the piece
 	msg   []byte
+	merge merge
 }
 
 // fillPrivate appends what a slot that has not joined its stream is to get up to
@@ -35,61 +52,121 @@ func (c *Subscriber) fillPrivate(buf []byte, s *slot, until int64) (filled []byt
 	if cap(buf)-len(buf) < privateRoom && len(buf) > 0 {
 		return buf, false
 	}
-	p := private{c: c, s: s, buf: buf, start: -1}
+	if s.join.place != nil && !c.arrive(s, until) {
+		return buf, true
+	}
+	sym, j := s.key.symbol, s.join
+	p := private{c: c, s: s, in: sym.State().Instrument, buf: buf}
+	p.merge.loseLow = c.shard.hub.options.Faults.LoseLow
 	p.note()
-	j := s.join
 	if j.snapshot != nil {
 		p.msg = p.encoder().Snapshot(p.msg[:0], j.snapshot)
-		p.put(j.from - 1)
+		p.put(j.from-1, none)
 		j.snapshot = nil
 	}
 	if s.watch.key.set == Bars {
 		p.bars(until)
-	} else if !p.ticks(until) {
-		return p.buf, false
+		j.from, j.ahead = max(j.from, until), j.from > until
+	} else {
+		to := c.shard.hub.edgeAt(sym, s.watch.key.level, until)
+		if !p.ticks(to.from) {
+			return p.buf, false
+		}
+		j.ahead = j.from > to.from || to.unsure
+		j.from = max(j.from, to.from)
 	}
-	j.from = max(j.from, until)
 	c.tryJoin(s)
 	return p.buf, true
+}
+
+// arrive turns the place of a cursor into an offset, as soon as this node is there.
+func (c *Subscriber) arrive(s *slot, until int64) bool {
+	j, sym, hub := s.join, s.key.symbol, c.shard.hub
+	at := j.place
+	j.from = at.Position[sym.lane]
+	j.ahead = j.from > until
+	for i := range at.Also {
+		j.ahead = j.ahead || at.Also[i].Position[sym.lane] > until
+	}
+	if j.ahead {
+		return false
+	}
+	j.place = nil
+	if s.watch.key.set == Bars {
+		return true
+	}
+	e := hub.edgeAt(sym, at.Level, j.from)
+	for i := range at.Also {
+		p := &at.Also[i]
+		if also := hub.edgeAt(sym, p.Level, p.Position[sym.lane]); also.from > e.from {
+			e = also
+		}
+	}
+	if at.Quotes != nil {
+		if quotes := hub.edgeAt(sym, at.Quotes.Level, at.Quotes.Position[sym.lane]); quotes.from < e.from {
+			e.had[feed.Trades] = sym.lastBefore(feed.Trades, e.from)
+			e.had[feed.Statuses] = sym.lastBefore(feed.Statuses, e.from)
+			e.from, e.unsure = quotes.from, quotes.unsure
+		}
+	}
+	j.from, j.unsure = e.from, e.unsure
+	for channel, seq := range e.had {
+		j.since.Seq[channel] = max(j.since.Seq[channel], seq)
+	}
+	return true
 }
 
 // note remembers the state before the piece, to take it back.
 func (p *private) note() {
 	p.start = len(p.buf)
 	p.c.note(piece{
-		kind: privatePiece, start: p.start, flush: p.c.sent, begun: p.c.begun, join: *p.s.join,
+		kind: privatePiece, start: p.start, flush: p.c.sent, begun: p.c.begun, messages: p.c.messages, join: *p.s.join,
 	})
 }
 
 func (p *private) encoder() Encoder { return p.c.shard.hub.options.Encoder }
 
-// put appends the message in p.msg, of the record at offset, in the client's
-// framing.
-func (p *private) put(offset int64) {
+// none is no lane offset.
+const none = -1
+
+// put appends the message in p.msg, whose last record is at offset, in the
+// client's framing. quotes is not none if quotes before that message go only up to
+// there.
+func (p *private) put(offset, quotes int64) {
 	c := p.c
+	c.messages++
 	p.buf = c.openFlush(p.buf)
 	if c.form.framing() == listed && !c.begun {
 		p.buf = append(p.buf, p.msg...)
 	} else {
 		p.buf = appendFramed(p.buf, c.form.framing(), p.msg, func(dst []byte) []byte {
-			pos := c.target.pos.Clone()
-			pos[p.s.key.symbol.lane] = offset + 1
-			return Cursor{Tape: c.target.tape, Position: pos}.Append(dst)
+			return p.appendPlace(dst, offset, quotes)
 		})
 	}
 	c.begun = true
 }
 
+// appendPlace appends the cursor of a message whose last record is at offset.
+func (p *private) appendPlace(dst []byte, offset, quotes int64) []byte {
+	lane, target := p.s.key.symbol.lane, p.c.target
+	at := Cursor{Tape: target.tape, Place: Place{Position: target.pos.Clone()}}
+	at.Position[lane] = offset + 1
+	if quotes != none {
+		at.Quotes = &Place{Position: at.Position.Clone()}
+		at.Quotes.Position[lane] = quotes
+	}
+	return at.Append(dst)
+}
+
 // ticks appends the ring's ticks before a lane offset. It reports false if the
 // buffer is full before that.
 func (p *private) ticks(until int64) bool {
-	s, j := p.s, p.s.join
-	v := s.key.symbol.ring.view()
-	in := s.key.symbol.State().Instrument
-	if !j.begun {
-		j.begun = true
-		p.lost(v)
-	}
+	j := p.s.join
+	v := p.s.key.symbol.ring.view()
+	p.lost(v)
+	j.unsure = false
+	// From here on from alone tells what the client has.
+	j.since.Known = [feed.Channels]bool{}
 	i := v.search(func(e *entry) bool { return e.Offset >= j.from })
 	for ; i < v.n; i++ {
 		e := v.at(i)
@@ -98,44 +175,92 @@ func (p *private) ticks(until int64) bool {
 		}
 		// A gap and the tick that shows it have the same offset: they stay
 		// together.
-		if e.Offset != j.from-1 && cap(p.buf)-len(p.buf) < privateRoom {
-			p.flushMerge()
-			return false
+		if e.Offset != j.from-1 {
+			if cap(p.buf)-len(p.buf) < privateRoom {
+				p.flush()
+				return false
+			}
+			if len(p.buf)-p.start >= privatePieceSize && p.merge.empty() {
+				p.note()
+			}
 		}
-		p.entry(in, e)
+		p.entry(e)
 		j.from = e.Offset + 1
 	}
-	p.flushMerge()
+	p.flush()
 	return true
 }
 
 // entry appends one entry of the ring, unless the client has it or does not want
 // it.
-func (p *private) entry(in *feed.Instrument, e *entry) {
+func (p *private) entry(e *entry) {
 	j := p.s.join
 	channel := e.Kind.Channel()
 	have := j.since.Seq[channel]
 	if !p.s.watch.key.set.has(channel) || e.Seq <= have {
 		return
 	}
-	if j.merge != nil && j.merge.take(p, e) {
+	if e.GapFirst == 0 && p.merges(channel) {
+		if p.merge.crosses(e.TS) {
+			p.flush()
+		}
+		p.merge.add(&e.Tick, e.Offset)
 		return
 	}
+	p.flush()
 	if e.GapFirst != 0 {
 		g := e.gap()
 		g.First = max(g.First, have+1)
-		p.msg = p.encoder().Gap(p.msg[:0], in, g)
+		p.msg = p.encoder().Gap(p.msg[:0], p.in, g)
 	} else {
-		p.msg = appendTick(p.msg[:0], p.encoder(), in, &e.Tick)
+		p.msg = appendTick(p.msg[:0], p.encoder(), p.in, &e.Tick)
 	}
-	p.put(e.Offset)
+	p.put(e.Offset, none)
+}
+
+// merges reports whether the next tick, of that channel, is to be merged.
+func (p *private) merges(c feed.Channel) bool {
+	j := p.s.join
+	if c == feed.Statuses {
+		return false
+	}
+	switch {
+	case j.left > 0:
+		j.left--
+		return true
+	case j.left == everything:
+		return true
+	default:
+		return p.s.watch.key.level.merges(c)
+	}
+}
+
+// flush appends what is merged: the trades, then the quote.
+func (p *private) flush() {
+	m, e := &p.merge, p.encoder()
+	if m.empty() {
+		return
+	}
+	if m.bar.Count > 0 {
+		p.msg = m.trades(p.msg[:0], e, p.in)
+		quotes := int64(none)
+		if m.firstQuote != 0 {
+			quotes = m.first
+		}
+		p.put(m.last, quotes)
+	}
+	if m.firstQuote != 0 {
+		p.msg = m.quotes(p.msg[:0], e, p.in)
+		p.put(m.last, none)
+	}
+	m.reset()
 }
 
 // lost tells the client what it should get and is out of the ring, per channel.
 func (p *private) lost(v view[entry]) {
 	s, j := p.s, p.s.join
 	sym := s.key.symbol
-	if v.n > 0 && v.at(0).Offset <= j.from {
+	if v.n > 0 && v.at(0).Offset <= j.from && !j.unsure {
 		return
 	}
 	st := sym.State()
@@ -144,7 +269,7 @@ func (p *private) lost(v view[entry]) {
 			continue
 		}
 		oldest := st.Last[c] + 1
-		for i := range v.n {
+		for i := v.search(func(e *entry) bool { return e.Offset >= j.from }); i < v.n; i++ {
 			if e := v.at(i); e.Kind.Channel() == c {
 				oldest = e.first()
 				break
@@ -154,11 +279,11 @@ func (p *private) lost(v view[entry]) {
 		switch {
 		case j.since.Known[c] && j.since.Seq[c] < g.Seq:
 			g.First = j.since.Seq[c] + 1
-		case j.since.Known[c], g.Seq == 0, sym.gone[c].Load() < j.from:
+		case j.since.Known[c], g.Seq == 0, sym.gone[c].Load() < j.from && !j.unsure:
 			continue
 		}
 		p.msg = p.encoder().Gap(p.msg[:0], st.Instrument, g)
-		p.put(j.from - 1)
+		p.put(j.from-1, none)
 	}
 }
 
@@ -168,11 +293,11 @@ func (p *private) bars(until int64) {
 	s, j := p.s, p.s.join
 	sym := s.key.symbol
 	l := &p.c.shard.hub.lanes[sym.lane]
-	by, some := l.closedAt(until)
+	by, some := l.secondAt(until)
 	if !some {
 		return
 	}
-	if after, known := l.closedAt(j.from); known && by > after {
+	if after, known := l.secondAt(j.from); known && by > after {
 		p.finals(after, by, until)
 	}
 	if !j.begun {
@@ -193,7 +318,7 @@ func (p *private) openBar(by, until int64) {
 		return
 	}
 	p.msg = p.encoder().Bar(p.msg[:0], st.Instrument, &w, false)
-	p.put(until - 1)
+	p.put(until-1, none)
 }
 
 // tradedIn reports whether the ring has a trade at lane offsets [from, until).
@@ -219,7 +344,7 @@ func (p *private) finals(after, by, until int64) {
 	for i := range closed {
 		if w := &closed[i]; w.End() > after && w.End() <= by {
 			p.msg = p.encoder().Bar(p.msg[:0], in, w, true)
-			p.put(until - 1)
+			p.put(until-1, none)
 		}
 	}
 }
@@ -231,7 +356,7 @@ const mostClosed = 1 << 10
 // tryJoin moves a slot to its shared stream if that has all that comes next.
 func (c *Subscriber) tryJoin(s *slot) {
 	w, j := s.watch, s.join
-	if w.stream == nil || j.from < w.stream.from || j.from > c.target.pos[s.key.symbol.lane] {
+	if w.stream == nil || j.ahead || j.from < w.stream.from || j.from > c.target.pos[s.key.symbol.lane] {
 		return
 	}
 	v := s.key.symbol.ring.view()
@@ -258,4 +383,16 @@ func (s *Symbol) passed(v view[entry], channel feed.Channel, offset int64, have 
 		}
 	}
 	return s.State().Last[channel] >= have
+}
+
+// lastBefore returns the last seq of a channel before a lane offset, as far as the
+// ring knows.
+func (s *Symbol) lastBefore(channel feed.Channel, offset int64) uint64 {
+	v := s.ring.view()
+	for i := v.search(func(e *entry) bool { return e.Offset >= offset }) - 1; i >= 0; i-- {
+		if e := v.at(i); e.Kind.Channel() == channel {
+			return e.Seq
+		}
+	}
+	return 0
 }

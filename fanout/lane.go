@@ -1,6 +1,9 @@
 package fanout
 
-import "github.com/tapecast/tapecast/feed"
+import (
+	"github.com/tapecast/tapecast/charts"
+	"github.com/tapecast/tapecast/feed"
+)
 
 // lane is what ingest knows of one lane.
 type lane struct {
@@ -10,15 +13,17 @@ type lane struct {
 	heard   int64 // wall time of the newest record, ns UTC
 	expect  int   // symbols that the lane has, told by its clocks; -1 before one
 	keyed   int   // symbols that a keyframe told of
-	until   int64 // the next whole second at which windows may close
+	until   int64 // the next whole second at which bars may close
+	due     int64 // the next step at which merged windows may close
 	symbols []*Symbol
-	evicted int64          // tape time of the last eviction
-	seconds recent[second] // where its whole seconds began
+	evicted int64        // tape time of the last eviction
+	steps   recent[step] // where its steps began
+	merging []*merger    // hold something that a window's end will send
 }
 
-// second says that the record at offset was the first whose time reached ts, a
-// whole second, ns UTC: windows that end by then close there.
-type second struct{ offset, ts int64 }
+// step says that the record at offset was the first whose time reached ts, a
+// multiple of grid, ns UTC: windows that end by then close there.
+type step struct{ offset, ts int64 }
 
 // ready reports whether every symbol of the lane is keyed.
 func (l *lane) ready() bool { return l.expect >= 0 && l.keyed >= l.expect }
@@ -31,16 +36,24 @@ func (l *lane) advance(offset, ts int64) {
 	}
 }
 
-// closedAt returns the newest whole second that had been reached when all before
-// offset had been read: windows that end at or before it were closed then. It is
-// false for what is older than the lane remembers.
-func (l *lane) closedAt(offset int64) (int64, bool) {
-	v := l.seconds.view()
-	i := v.search(func(t *second) bool { return t.offset >= offset })
+// stepAt returns the newest step, ns UTC, that the lane had reached when all
+// before offset had been read: windows that end at or before it were closed then.
+// It is false for what is older than the lane remembers.
+func (l *lane) stepAt(offset int64) (int64, bool) {
+	v := l.steps.view()
+	i := v.search(func(t *step) bool { return t.offset >= offset })
 	if i == 0 {
 		return 0, false
 	}
 	return v.at(i - 1).ts, true
+}
+
+// secondAt returns the newest whole second, ns UTC, that the lane had reached when
+// all before offset had been read: windows of bars that end at or before it were
+// closed then. It is false for what is older than the lane remembers.
+func (l *lane) secondAt(offset int64) (int64, bool) {
+	step, known := l.stepAt(offset)
+	return charts.Second.Floor(step), known
 }
 
 // number checks a tick's seq against the last one of its channel: it reports

@@ -12,7 +12,9 @@ type metrics struct {
 	ticks, duplicates, conflicts, gaps, poison prometheus.Counter
 	passes, writes, bytes                      prometheus.Counter
 	streams, stale                             prometheus.Gauge
-	connections                                *prometheus.GaugeVec
+	connections, groups                        *prometheus.GaugeVec
+	demotions, promotions                      prometheus.Counter
+	lag                                        prometheus.Histogram
 	drops                                      *prometheus.CounterVec
 }
 
@@ -37,13 +39,22 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		connections: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: "tapecast", Subsystem: "hub", Name: "subscribers", Help: "Clients by the form that they read.",
 		}, []string{"form"}),
+		groups: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "tapecast", Subsystem: "hub", Name: "groups", Help: "Groups of symbols that clients watch, by the level at which they are served.",
+		}, []string{"level"}),
+		demotions:  counter("demotions_total", "Moves of a slow client's group to a coarser level."),
+		promotions: counter("promotions_total", "Moves of a group back to a finer level."),
+		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "tapecast", Subsystem: "hub", Name: "lag_seconds", Help: "How old the oldest thing is that a client has not got, judged once a second.",
+			Buckets: []float64{0.001, 0.01, 0.05, 0.25, 1, 5, 30},
+		}),
 		drops: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "tapecast", Subsystem: "hub", Name: "drops_total", Help: "Clients dropped, by reason.",
 		}, []string{"reason"}),
 	}
 	if reg != nil {
 		reg.MustRegister(m.ticks, m.duplicates, m.conflicts, m.gaps, m.poison, m.passes, m.writes, m.bytes,
-			m.streams, m.stale, m.connections, m.drops)
+			m.streams, m.stale, m.connections, m.drops, m.groups, m.demotions, m.promotions, m.lag)
 	}
 	return m
 }
@@ -56,6 +67,8 @@ func (m *metrics) wrote(n int) {
 func (m *metrics) dropped(reason string) { m.drops.WithLabelValues(reason).Inc() }
 
 func (m *metrics) connected(f Form, by float64) { m.connections.WithLabelValues(f.String()).Add(by) }
+
+func (m *metrics) leveled(l Level, by float64) { m.groups.WithLabelValues(l.String()).Add(by) }
 
 // String returns the form's name in metrics.
 func (f Form) String() string {

@@ -31,6 +31,9 @@ type message struct {
 	Final   bool
 	Cursor  string
 	Code    string
+	Reason  string
+	Trades  string
+	Quotes  string
 	Trade   *message
 	Quote   *message
 	Status  *message

@@ -22,6 +22,8 @@ type Shard struct {
 	members []*Subscriber
 	ready   []*Subscriber // have something to do in this pass
 	held    []*Subscriber // polls that wait
+	paced   []*Subscriber // have slots served at their own pace
+	now     int64         // when the present pass began, ns
 	scratch []byte
 	pieces  []piece
 	swept   time.Time
@@ -83,11 +85,13 @@ func (s *Shard) Members() int { return len(s.members) }
 // subscriber that has something to send write once. It returns when it wants to
 // be called again at the latest; it is called earlier when it is woken.
 func (s *Shard) Pass(now time.Time) time.Time {
+	s.now = now.UnixNano()
 	s.runInbox()
 	for p := s.at.next.Load(); p != nil; p = p.next.Load() {
 		s.take(p)
 	}
 	s.releaseHeld(now)
+	s.releasePaced()
 	for i := 0; i < len(s.ready); i++ {
 		sub := s.ready[i]
 		sub.queued = false
@@ -147,7 +151,9 @@ func (s *Shard) watch(key StreamKey, sub *Subscriber, slot int) (*watch, int) {
 	if w == nil {
 		w = &watch{key: key}
 		s.watches[key] = w
-		s.hub.push(&want{key: key, shard: s.index})
+		if key.level != Paced {
+			s.hub.push(&want{key: key, shard: s.index})
+		}
 	}
 	w.seats = append(w.seats, seat{sub: sub, slot: slot})
 	return w, len(w.seats) - 1
@@ -168,7 +174,9 @@ func (s *Shard) unwatch(w *watch, at int) {
 	if w.stream != nil {
 		w.stream.watches[s.index] = nil
 	}
-	s.hub.push(&want{key: w.key, shard: s.index, release: true})
+	if w.key.level != Paced {
+		s.hub.push(&want{key: w.key, shard: s.index, release: true})
+	}
 }
 
 // queue lets a subscriber deliver in this pass.
@@ -217,4 +225,5 @@ func (s *Shard) remove(sub *Subscriber) {
 	s.members[last] = nil
 	s.members = s.members[:last]
 	s.held = without(s.held, func(o *Subscriber) bool { return o == sub })
+	s.paced = without(s.paced, func(o *Subscriber) bool { return o == sub })
 }

@@ -24,6 +24,7 @@ type StreamKey struct {
 	symbol   *Symbol
 	set      Set
 	interval charts.Interval // of Bars
+	level    Level
 	framing  framing
 }
 
@@ -63,11 +64,15 @@ type chunk struct {
 	next   atomic.Pointer[chunk]
 }
 
-// message is a message's place in a chunk.
+// message is a message's place in a chunk, or that of two which belong together.
 type message struct {
-	end    int32 // one past its last byte, within the chunk
-	offset int64 // of the record in the lane that it ends with
+	end    int32  // one past its last byte, within the chunk
+	span   uint32 // lane offsets from the first record in it to the last
+	offset int64  // of the last record in it, in its lane
 }
+
+// unit says which records of a lane a message is made of.
+type unit struct{ first, last int64 }
 
 // Chunks double from the first to the second size, in bytes; a message's index
 // entry is reserved per averageMessage bytes.
@@ -89,8 +94,9 @@ func newChunk(start int64, size int) *chunk {
 	return &chunk{start: start, data: make([]byte, size), index: make([]message, size/averageMessage+1)}
 }
 
-// append adds a framed message of the record at offset. Ingest only.
-func (s *Stream) append(msg []byte, offset, ts int64) {
+// append adds a framed message of those records, the newest of them at ts, ns
+// UTC. Ingest only.
+func (s *Stream) append(msg []byte, u unit, ts int64) {
 	c := s.last
 	if c.used+len(msg) > len(c.data) || c.filled == len(c.index) {
 		size := min(max(len(c.data)*2, firstChunk), lastChunk)
@@ -100,7 +106,7 @@ func (s *Stream) append(msg []byte, offset, ts int64) {
 	}
 	copy(c.data[c.used:], msg)
 	c.used += len(msg)
-	c.index[c.filled] = message{end: int32(c.used), offset: offset}
+	c.index[c.filled] = message{end: int32(c.used), span: uint32(u.last - u.first), offset: u.last}
 	c.filled++
 	c.newest = ts
 	s.head += int64(len(msg))
@@ -182,8 +188,8 @@ func (c *chunk) frameEnd(at int64) int64 {
 	return c.start + int64(c.index[i].end)
 }
 
-// next returns the lane offset of the message that begins at p, and how many
-// published messages lie from there to head; 0 and false if there is none.
+// next returns the first lane offset in the message that begins at p, and how
+// many published messages lie from there to head; 0 and false if there is none.
 func (s *Stream) next(p position, head int64) (offset int64, count int, ok bool) {
 	if !s.locate(&p) {
 		return 0, 0, false
@@ -194,7 +200,7 @@ func (s *Stream) next(p position, head int64) (offset int64, count int, ok bool)
 		first := sort.Search(n, func(i int) bool { return c.index[i].end > int32(at-c.start) })
 		last := sort.Search(n, func(i int) bool { return c.index[i].end > end })
 		if !ok && first < n {
-			offset, ok = c.index[first].offset, true
+			offset, ok = c.index[first].offset-int64(c.index[first].span), true
 		}
 		count += last - first
 		at = c.end(head)

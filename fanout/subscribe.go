@@ -10,8 +10,9 @@ type Request struct {
 	Symbols []*Symbol
 	Set     Set               // of ticks; 0: none
 	Bars    []charts.Interval // intervals of bars
+	Group   Group             // that they belong to from now on
 	// Cursor is where to read from; nil: from now, beginning with snapshots.
-	Cursor feed.Position
+	Cursor *Cursor
 	// Since holds, per symbol, the last seqs that the client has: they are not
 	// sent again. Only with a cursor.
 	Since map[string]Since
@@ -32,24 +33,41 @@ func (c *Subscriber) Subscribe(r *Request) {
 	if r.Cursor == nil {
 		states, at = c.shard.states(r.Symbols)
 	}
+	first := len(c.byKey) == 0
 	c.rebase(r.Cursor, at)
+	g := c.regroup(r)
+	if first {
+		c.origin, c.also = r.Cursor, c.beginning(r, at)
+	}
 	for n, sym := range r.Symbols {
 		j := join{from: at.pos[sym.lane]}
 		if r.Cursor != nil {
-			j.from = r.Cursor[sym.lane]
-			j.since = r.Since[sym.name]
+			j.from, j.since = r.Cursor.Position[sym.lane], r.Since[sym.name]
+			if !r.Cursor.raw() {
+				j.place = r.Cursor
+			}
 		} else {
 			j.snapshot, j.fresh = states[n], true
 		}
 		if r.Set != 0 {
-			c.join(slotKey{symbol: sym}, r.Set, j, r.Cursor != nil)
+			c.join(slotKey{symbol: sym}, r.Set, g, j, r.Cursor != nil)
 			j.snapshot = nil
 		}
 		for _, i := range r.Bars {
-			c.join(slotKey{symbol: sym, interval: i}, Bars, j, r.Cursor != nil)
+			c.join(slotKey{symbol: sym, interval: i}, Bars, g, j, r.Cursor != nil)
 			j.snapshot = nil
 		}
 	}
+	c.repace()
+}
+
+// beginning returns up to where a client that begins now has everything. That may
+// be more than this node, or the client's level, has sent by then.
+func (c *Subscriber) beginning(r *Request, at *cut) []Place {
+	if r.Cursor != nil {
+		return r.Cursor.with(r.Cursor.Also)
+	}
+	return []Place{{Position: at.pos}}
 }
 
 // states returns the symbols' states at one cut, and that cut: none of them is
@@ -73,36 +91,36 @@ func (s *Shard) states(symbols []*Symbol) ([]*State, *cut) {
 
 // rebase makes the client's place the older one of where it is and a cursor, so
 // that going on from there misses nothing.
-func (c *Subscriber) rebase(cursor feed.Position, at *cut) {
+func (c *Subscriber) rebase(from *Cursor, at *cut) {
 	if len(c.byKey) == 0 {
 		c.reached = at
 	}
-	if cursor == nil {
+	if from == nil {
 		return
 	}
+	cursor := from.Position
 	pos := c.reached.pos.Clone()
 	if len(c.byKey) == 0 {
 		copy(pos, cursor)
+	} else {
+		c.origin = nil
 	}
 	for lane := range pos {
-		if cursor[lane] > at.pos[lane] {
-			c.ahead = cursor.Clone()
-			pos[lane] = min(pos[lane], at.pos[lane])
-		}
-		pos[lane] = min(pos[lane], cursor[lane])
+		pos[lane] = min(pos[lane], at.pos[lane], cursor[lane])
 	}
 	c.reached = &cut{tape: at.tape, pos: pos, time: at.time}
 }
 
 // join seats the client at a stream and lets it be served privately until it has
 // caught up with it. What it watches already goes on from where it is.
-func (c *Subscriber) join(key slotKey, set Set, j join, resumed bool) {
+func (c *Subscriber) join(key slotKey, set Set, g int, j join, resumed bool) {
 	if i, ok := c.byKey[key]; ok {
 		s := &c.slots[i]
 		if !resumed {
-			if s.watch.key.set == set {
+			if s.watch.key.set == set && s.group == g {
 				return
 			}
+			c.hold()
 			j = c.place(s)
 		}
 		c.vacate(i)
@@ -115,11 +133,23 @@ func (c *Subscriber) join(key slotKey, set Set, j join, resumed bool) {
 	}
 	c.byKey[key] = i
 	s := &c.slots[i]
-	*s = slot{key: key, join: &j}
-	s.watch, s.seat = c.shard.watch(StreamKey{
-		symbol: key.symbol, set: set, interval: key.interval, framing: c.form.framing(),
-	}, c, i)
+	*s = slot{key: key, group: g, join: &j}
+	c.groups[g].slots++
+	watch := c.streamKey(s, set)
+	j.ahead = j.fresh && watch.level.window() > 0
+	s.watch, s.seat = c.shard.watch(watch, c, i)
 	c.mark(i)
+}
+
+// streamKey returns what a slot of a set is to watch at its group's level.
+func (c *Subscriber) streamKey(s *slot, set Set) StreamKey {
+	level := c.groups[s.group].level
+	if set == Bars {
+		level = level.ofBars()
+	} else {
+		level = level.of(set)
+	}
+	return StreamKey{symbol: s.key.symbol, set: set, interval: s.key.interval, level: level, framing: c.form.framing()}
 }
 
 // place returns a join that goes on where a slot is. It is called at a cut.
@@ -127,7 +157,12 @@ func (c *Subscriber) place(s *slot) join {
 	if s.join != nil {
 		return *s.join
 	}
-	return join{from: c.reached.pos[s.key.symbol.lane], begun: true}
+	sym := s.key.symbol
+	at := c.reached.pos[sym.lane]
+	if s.watch.key.set == Bars {
+		return join{from: at, begun: true}
+	}
+	return joinAt(c.shard.hub.edgeAt(sym, s.watch.key.level, at))
 }
 
 // vacate gives a slot's seat back.
@@ -137,6 +172,7 @@ func (c *Subscriber) vacate(i int) {
 		return
 	}
 	c.shard.unwatch(s.watch, s.seat)
+	c.groups[s.group].slots--
 	delete(c.byKey, s.key)
 	*s = slot{}
 	c.vacant = append(c.vacant, i)
@@ -155,4 +191,5 @@ func (c *Subscriber) Unsubscribe(symbols []*Symbol, ticks bool, bars []charts.In
 			}
 		}
 	}
+	c.repace()
 }

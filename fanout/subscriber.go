@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/tapecast/tapecast/charts"
-	"github.com/tapecast/tapecast/feed"
 )
 
 // Socket is where a subscriber's bytes go. Its methods are called by the shard's
@@ -40,8 +39,9 @@ type Subscriber struct {
 	opened bool     // what comes before its first message was written
 	begun  bool     // its first message was written
 
-	reached *cut          // where the last whole flush ended
-	ahead   feed.Position // a cursor that is beyond this node's tape; nil: none
+	reached *cut    // where the last whole flush ended
+	origin  *Cursor // what it came with, until its first flush ended; nil: none
+	also    []Place // up to where it has everything besides; see alsoHas
 
 	rest     []byte // the end of a message whose beginning was sent
 	control  []byte // whole messages to send before the next flush
@@ -49,6 +49,19 @@ type Subscriber struct {
 	wait     *wait // of a poll
 	ending   *Bye
 	said     bool // the last message was sent, or its beginning
+
+	groups     []group
+	change     *change       // of a group's level, at the next cut
+	dropSlow   bool          // rather than adapt
+	pace       *pace         // nil: no slot is served at its own pace
+	acks       *acks         // nil: the client sends none
+	dirtySince int64         // since when something is dirty, ns
+	flushSince int64         // the same of what the flush under way has, ns
+	calmSince  int64         // since when the client keeps up, ns; 0: it does not
+	promoted   int64         // when it was last moved up, ns
+	patience   time.Duration // how long it must keep up to be moved up
+	messages   int           // in the flush under way, of slots served privately
+	bytes      int           // written since the last flush
 
 	seat      int // in the shard's members
 	queued    bool
@@ -70,6 +83,7 @@ type slot struct {
 	key   slotKey
 	watch *watch
 	seat  int
+	group int      // index in the client's groups
 	pos   position // the next byte, once joined
 	join  *join    // not nil: still served privately
 	dirty bool
@@ -179,21 +193,25 @@ func (c *Subscriber) cursor() string {
 	if c.target == nil && len(c.dirty) == 0 {
 		at = c.shard.at.cut
 	}
-	if c.ahead == nil {
+	return c.textAt(at)
+}
+
+// textAt returns the cursor of a cut that the client has reached, at its level.
+func (c *Subscriber) textAt(at *cut) string {
+	if c.origin != nil {
+		return c.origin.String()
+	}
+	if c.pace != nil && c.pace.slots && !(c.pace.begun && at == c.target) {
+		at = c.pace.reached
+	}
+	level, also := c.cursorLevel(), c.alsoHas()
+	if level == Raw && len(also) == 0 {
 		return at.text()
 	}
-	pos := at.pos.Clone()
-	beyond := false
-	for lane := range pos {
-		if c.ahead[lane] > pos[lane] {
-			pos[lane], beyond = c.ahead[lane], true
-		}
-	}
-	if !beyond {
-		c.ahead = nil
-		return at.text()
-	}
-	return Cursor{Tape: at.tape, Position: pos}.String()
+	// What is said of the client's own level is the last of the places.
+	places := Place{Position: at.pos, Level: level}.with(also)
+	last := len(places) - 1
+	return Cursor{Tape: at.tape, Place: places[last], Also: places[:last]}.String()
 }
 
 // mark notes that a slot has something to send.
@@ -201,6 +219,9 @@ func (c *Subscriber) mark(i int) {
 	if s := &c.slots[i]; !s.dirty {
 		s.dirty = true
 		c.dirty = append(c.dirty, i)
+		if c.dirtySince == 0 {
+			c.dirtySince = c.shard.now
+		}
 	}
 	if c.wait == nil {
 		c.shard.queue(c)
@@ -219,6 +240,8 @@ func (c *Subscriber) sweep(now time.Time) {
 			return c.shard.hub.appendHeartbeat(dst, now, cursor)
 		})
 		c.deliver(now)
+	default:
+		c.judge(now)
 	}
 }
 
@@ -246,10 +269,7 @@ func (c *Subscriber) drop(b Bye) {
 }
 
 func (c *Subscriber) reachedText() string {
-	if c.ahead != nil {
-		return c.cursor()
-	}
-	return c.reached.text()
+	return c.textAt(c.reached)
 }
 
 // leave lets go of the socket and of every seat.
@@ -262,6 +282,7 @@ func (c *Subscriber) leave(abort bool) {
 		c.vacate(i)
 	}
 	c.shard.remove(c)
+	c.countGroups(-1)
 	c.socket.Close(abort)
 	c.shard.hub.metrics.connected(c.form, -1)
 	if c.done != nil {

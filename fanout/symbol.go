@@ -12,7 +12,8 @@ import (
 type Symbol struct {
 	name  string
 	lane  int
-	keyed bool // a keyframe told what it is
+	phase int64 // see phaseOf
+	keyed bool  // a keyframe told what it is
 
 	book  State // ingest's working copy
 	slab  slab
@@ -23,7 +24,8 @@ type Symbol struct {
 	// the ring, or was on the tape before the hub began.
 	gone [feed.Channels]atomic.Int64
 
-	streams []*Stream    // being built now, of ticks
+	streams []*Stream    // being built now, of raw ticks
+	mergers []*merger    // being built now, of merged ticks
 	bars    []*barStream // being built now, of bars
 	seconds *charts.Series
 	minutes *charts.Series
@@ -64,7 +66,7 @@ const (
 
 func newSymbol(name string, lane int, begin int64) *Symbol {
 	s := &Symbol{
-		name: name, lane: lane,
+		name: name, lane: lane, phase: phaseOf(name),
 		seconds: charts.NewSeries(charts.Second, keepSeconds),
 		minutes: charts.NewSeries(charts.Minute, keepMinutes),
 	}

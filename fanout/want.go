@@ -69,10 +69,17 @@ func (h *Hub) build(key StreamKey) *Stream {
 	sym := key.symbol
 	s := newStream(key, h.lanes[sym.lane].next, len(h.shards))
 	h.streams[key] = s
-	if key.set == Bars {
+	switch {
+	case key.set == Bars:
 		sym.bars = append(sym.bars, newBarStream(s, sym))
-	} else {
+	case key.level == Raw:
 		sym.streams = append(sym.streams, s)
+	default:
+		m := h.merger(sym, key.level)
+		if !m.empty() {
+			s.from = m.first
+		}
+		m.streams = append(m.streams, s)
 	}
 	h.metrics.streams.Inc()
 	return s
@@ -97,6 +104,10 @@ func (h *Hub) drop(s *Stream) {
 	sym := s.key.symbol
 	delete(h.streams, s.key)
 	sym.streams = without(sym.streams, func(o *Stream) bool { return o == s })
+	for _, m := range sym.mergers {
+		m.streams = without(m.streams, func(o *Stream) bool { return o == s })
+	}
+	sym.mergers = without(sym.mergers, func(m *merger) bool { return len(m.streams) == 0 })
 	sym.bars = without(sym.bars, func(o *barStream) bool { return o.Stream == s })
 	h.metrics.streams.Dec()
 }

@@ -14,6 +14,7 @@ import (
 // of a query, or the fields of a command.
 type ask struct {
 	Symbols    []string                     `json:"symbols"`
+	Priority   int                          `json:"priority"`
 	Channels   []string                     `json:"channels"`
 	Resolution string                       `json:"resolution"`
 	Slow       string                       `json:"slow"`
@@ -28,12 +29,20 @@ type ask struct {
 
 // want is an ask that was understood.
 type want struct {
-	all    bool
-	names  []string
-	set    fanout.Set
-	bars   []charts.Interval
-	cursor *fanout.Cursor // nil: from now
-	since  map[string]fanout.Since
+	all        bool
+	names      []string
+	set        fanout.Set
+	bars       []charts.Interval
+	cursor     *fanout.Cursor // nil: from now
+	since      map[string]fanout.Since
+	resolution fanout.Level
+	drop       bool // it wants to be dropped when it is slow
+	pace       pace
+}
+
+// pace is how much a client wants to get at the most; 0: any.
+type pace struct {
+	rate, bytes int // messages/s, bytes/s
 }
 
 // query reads one parameter; "" when it is missing.
@@ -99,10 +108,7 @@ func (a *ask) understand() (*want, error) {
 	if err := w.takeChannels(channels); err != nil {
 		return nil, err
 	}
-	if err := checkResolution(a.Resolution); err != nil {
-		return nil, err
-	}
-	if err := a.checkPace(); err != nil {
+	if err := w.takeResolution(a); err != nil {
 		return nil, err
 	}
 	return w, w.takePlace(a)
@@ -158,32 +164,41 @@ func (w *want) takeChannels(channels []string) error {
 	return nil
 }
 
-func checkResolution(r string) error {
-	switch r {
-	case "", "raw":
-		return nil
-	case "100ms", "250ms", "1s", "5s":
-		return unsupported("resolution %s is not available in this version; use resolution=raw", r)
-	default:
-		return badRequest("resolution %q must be one of raw, 100ms, 250ms, 1s, 5s", r)
-	}
-}
-
-// checkPace looks at what says how fast a client wants to get data.
-func (a *ask) checkPace() error {
+// takeResolution reads how fine a client wants to get data, and how fast.
+func (w *want) takeResolution(a *ask) error {
+	level, ok := fanout.ParseResolution(a.Resolution)
 	switch {
+	case !ok:
+		return badRequest("resolution %q must be one of raw, 100ms, 250ms, 1s, 5s", clip(a.Resolution))
 	case a.Slow != "" && a.Slow != "adapt" && a.Slow != "drop":
-		return badRequest("slow is %q, must be adapt or drop", a.Slow)
+		return badRequest("slow is %q, must be adapt or drop", clip(a.Slow))
 	case a.MaxRate < 0 || a.MaxBytes < 0:
 		return badRequest("max_rate and max_bytes must not be negative")
-	case a.MaxRate > 0:
-		return unsupported("max_rate is not available in this version; leave it out")
-	case a.MaxBytes > 0:
-		return unsupported("max_bytes is not available in this version; leave it out")
-	default:
-		return nil
 	}
+	w.resolution, w.drop, w.pace = level, a.Slow == "drop", pace{rate: a.MaxRate, bytes: a.MaxBytes}
+	return nil
 }
+
+// A paced client is to get each symbol at least once in this time, in which it
+// takes about this many messages and bytes.
+const (
+	longestRound  = 30 // s
+	roundMessages = 2  // an agg and a quote
+	roundBytes    = 400
+)
+
+// check refuses a pace at which data would be too old when it is sent.
+func (p pace) check(symbols int) error {
+	if least := ceil(symbols*roundMessages, longestRound); p.rate > 0 && p.rate < least {
+		return badRequest("max_rate is %d, too low for %d symbols: at least %d, so that each is sent every %d s", p.rate, symbols, least, longestRound)
+	}
+	if least := ceil(symbols*roundBytes, longestRound); p.bytes > 0 && p.bytes < least {
+		return badRequest("max_bytes is %d, too low for %d symbols: at least %d, so that each is sent every %d s", p.bytes, symbols, least, longestRound)
+	}
+	return nil
+}
+
+func ceil(n, by int) int { return (n + by - 1) / by }
 
 // takePlace reads where a stream is to begin.
 func (w *want) takePlace(a *ask) error {

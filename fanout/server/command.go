@@ -13,6 +13,7 @@ import (
 type command struct {
 	Op string `json:"op"`
 	ID string `json:"id"`
+	TS int64  `json:"ts"` // of an ack: of the newest message that was taken in, µs UTC
 	ask
 }
 
@@ -67,9 +68,7 @@ func (s *session) Text(c *fanout.Subscriber, msg []byte) func() {
 			c.Send(func(dst []byte, _ string) []byte { return wire.Ack{Type: "authenticated", ID: cmd.ID}.Append(dst) })
 		}
 	case "ack":
-		// It tells how far the client is. Nothing depends on that before there are
-		// levels to move it to.
-		return nil
+		return func() { c.Ack(cmd.TS) }
 	case "pause", "resume", "seek", "speed":
 		return s.no(c, cmd, unsupported("op %s belongs to replays, which are not available in this version", cmd.Op))
 	default:
@@ -92,7 +91,12 @@ func (s *session) subscribe(c *fanout.Subscriber, cmd *command) func() {
 	if err != nil {
 		return s.no(c, cmd, err)
 	}
+	p.request.Group.ID, p.request.Group.Priority = cmd.ID, cmd.Priority
 	return func() {
+		if !c.Room(cmd.ID) {
+			s.say(c, cmd.ID, tooManyGroups())
+			return
+		}
 		if n := s.list.count(p); n > limit {
 			s.say(c, cmd.ID, tooMany(n, limit))
 			return
@@ -139,16 +143,30 @@ func (s *session) named(w *want) []*fanout.Symbol {
 	return symbols
 }
 
+// resolution changes the resolution of a group, or of all, and how much the client
+// gets at the most.
 func (s *session) resolution(c *fanout.Subscriber, cmd *command) func() {
-	if cmd.Resolution == "" {
-		return s.no(c, cmd, badRequest("resolution is missing; it must be raw"))
-	}
-	if err := checkResolution(cmd.Resolution); err != nil {
+	w := &want{}
+	if err := w.takeResolution(&cmd.ask); err != nil {
 		return s.no(c, cmd, err)
 	}
-	return func() {
-		c.Send(func(dst []byte, _ string) []byte {
-			return wire.Resolution{ID: cmd.ID, Trades: "raw", Quotes: "raw", Reason: "asked"}.Append(dst)
-		})
+	if cmd.Resolution == "" && w.pace == (pace{}) {
+		return s.no(c, cmd, badRequest("resolution is missing; it must be raw, 100ms, 250ms, 1s or 5s"))
 	}
+	return func() {
+		if err := w.pace.check(len(s.list)); err != nil {
+			s.say(c, cmd.ID, understand(err))
+			return
+		}
+		level := w.resolution
+		if cmd.Resolution == "" {
+			level = c.Resolution(cmd.ID)
+		}
+		c.Limit(w.pace.rate, w.pace.bytes)
+		c.Resolve(cmd.ID, level)
+	}
+}
+
+func tooManyGroups() *failure {
+	return badRequest("there are %d subscriptions with an id of their own already; use one of their ids, or unsubscribe one", fanout.MaxGroups)
 }

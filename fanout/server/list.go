@@ -12,8 +12,9 @@ import (
 type list map[*fanout.Symbol]watched
 
 type watched struct {
-	set  fanout.Set
-	bars []charts.Interval
+	set   fanout.Set
+	bars  []charts.Interval
+	group fanout.Group
 }
 
 // count returns how many symbols there would be with those of a plan.
@@ -39,6 +40,7 @@ func (l list) add(p *plan) []*fanout.Request {
 			set |= w.set
 		}
 		w.set |= p.set
+		w.group = p.request.Group
 		for _, i := range p.request.Bars {
 			if !slices.Contains(w.bars, i) {
 				w.bars = append(slices.Clip(w.bars), i)
@@ -50,10 +52,10 @@ func (l list) add(p *plan) []*fanout.Request {
 	return requests
 }
 
-// group puts a symbol into the request of its set.
+// group puts a symbol into the request of its set and group.
 func group(requests []*fanout.Request, like *fanout.Request, set fanout.Set, s *fanout.Symbol) []*fanout.Request {
 	for _, r := range requests {
-		if r.Set == set {
+		if r.Set == set && r.Group == like.Group {
 			r.Symbols = append(r.Symbols, s)
 			return requests
 		}
@@ -74,7 +76,7 @@ func (l list) remove(c *fanout.Subscriber, symbols []*fanout.Symbol, set fanout.
 		kept := w.set &^ set
 		c.Unsubscribe([]*fanout.Symbol{s}, w.set != 0 && kept == 0, bars)
 		if kept != 0 && kept != w.set {
-			narrower = group(narrower, &fanout.Request{}, kept, s)
+			narrower = group(narrower, &fanout.Request{Group: w.group}, kept, s)
 		}
 		w.set = kept
 		w.bars = slices.DeleteFunc(slices.Clone(w.bars), func(i charts.Interval) bool { return slices.Contains(bars, i) })

@@ -16,12 +16,14 @@ type plan struct {
 	// anew.
 	reset   bool
 	unknown []string // symbols that the hub does not know
+	drop    bool     // the client wants to be dropped when it is slow
+	pace    pace
 }
 
 // plan looks up what a want names. It fails if nothing of it is known.
 func (e *engine) plan(w *want, limit int) (*plan, error) {
 	d := e.hub.Directory()
-	p := &plan{set: w.set}
+	p := &plan{set: w.set, drop: w.drop, pace: w.pace}
 	if w.all {
 		p.symbols = d.Symbols
 	}
@@ -38,7 +40,12 @@ func (e *engine) plan(w *want, limit int) (*plan, error) {
 	if len(p.symbols) > limit {
 		return nil, tooMany(len(p.symbols), limit)
 	}
-	p.request = fanout.Request{Symbols: p.symbols, Set: w.set, Bars: w.bars}
+	if err := w.pace.check(len(p.symbols)); err != nil {
+		return nil, err
+	}
+	p.request = fanout.Request{
+		Symbols: p.symbols, Set: w.set, Bars: w.bars, Group: fanout.Group{Resolution: w.resolution},
+	}
 	if w.cursor != nil {
 		p.place(e, w)
 	}
@@ -52,7 +59,7 @@ func (p *plan) place(e *engine, w *want) {
 		p.reset = true
 		return
 	}
-	p.request.Cursor, p.request.Since = w.cursor.Position, w.since
+	p.request.Cursor, p.request.Since = w.cursor, w.since
 }
 
 // cut returns the place up to which everything has been published.

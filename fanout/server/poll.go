@@ -61,6 +61,9 @@ func (s *Server) poll(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if w.pace != (pace{}) {
+		return badRequest("max_rate and max_bytes are for streams; a poll is paced by how often you ask, and bounded by limit")
+	}
 	p, err := e.plan(w, s.options.Limits.Symbols)
 	if err != nil {
 		return err

@@ -233,7 +233,7 @@ func TestRefusedInWords(t *testing.T) {
 		{"GET", "/v1/poll?symbols=AAPL&limit=1001", "", 400, "bad_request"},
 		{"GET", "/v1/poll?symbols=,", "", 400, "bad_request"},
 		{"GET", "/v1/poll?symbols=AAPL&max_rate=x", "", 400, "bad_request"},
-		{"GET", "/v1/poll?symbols=AAPL&max_bytes=5", "", 400, "unsupported"},
+		{"GET", "/v1/poll?symbols=AAPL&max_bytes=5", "", 400, "bad_request"},
 		{"GET", "/v1/poll?symbols=AAPL&end=now", "", 400, "unsupported"},
 		{"GET", "/v1/poll?symbols=AAPL&cursor=" + strings.Repeat("A", 2000), "", 400, "bad_cursor"},
 		{"POST", "/v1/poll", `{"symbols":`, 400, "bad_request"},

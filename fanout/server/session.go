@@ -50,6 +50,10 @@ func (s *session) watch(c *fanout.Subscriber, p *plan) {
 	for _, r := range s.list.add(p) {
 		c.Subscribe(r)
 	}
+	c.OnSlow(p.drop)
+	if p.pace != (pace{}) {
+		c.Limit(p.pace.rate, p.pace.bytes)
+	}
 }
 
 // announce says what came of a plan.
@@ -69,7 +73,7 @@ func (s *session) tell(c *fanout.Subscriber, kind, id string) {
 	c.Send(func(dst []byte, cursor string) []byte {
 		return wire.Subscription{
 			Type: kind, ID: id, Symbols: len(s.list), Channels: s.list.channels(),
-			Resolution: "raw", Cursor: cursor, Tape: s.engine.hub.Directory().Tape,
+			Resolution: c.Resolution(id).String(), Cursor: cursor, Tape: s.engine.hub.Directory().Tape,
 		}.Append(dst)
 	})
 }

@@ -178,7 +178,10 @@ func TestCommands(t *testing.T) {
 		{`{"op":"auth","id":"a","key":"k"}`, "authenticated", "a", ""},
 		{`{"op":"ack","ts":5}`, "", "", ""},
 		{`{"op":"resolution","id":"r","resolution":"raw"}`, "resolution", "r", ""},
-		{`{"op":"resolution","id":"r","resolution":"250ms"}`, "error", "r", "unsupported"},
+		{`{"op":"resolution","id":"r","resolution":"250ms"}`, "resolution", "r", ""},
+		{`{"op":"resolution","id":"r","resolution":"raw","max_rate":-1}`, "error", "r", "bad_request"},
+		{`{"op":"resolution","id":"r","max_rate":10}`, "resolution", "r", ""},
+		{`{"op":"resolution","id":"r","resolution":"raw"}`, "resolution", "r", ""},
 		{`{"op":"resolution","id":"r","resolution":"fine"}`, "error", "r", "bad_request"},
 		{`{"op":"resolution","id":"r"}`, "error", "r", "bad_request"},
 		{`not JSON`, "error", "", "bad_request"},
@@ -194,13 +197,13 @@ func TestCommands(t *testing.T) {
 		{`{"op":"subscribe","id":"4","symbols":["AAPL"],"channels":["news"]}`, "error", "4", "bad_request"},
 		{`{"op":"subscribe","id":"4","symbols":["AAPL"],"channels":["statuses"]}`, "error", "4", "bad_request"},
 		{`{"op":"subscribe","id":"5","symbols":["AAPL"],"channels":["bars:7m"]}`, "error", "5", "bad_request"},
-		{`{"op":"subscribe","id":"6","symbols":["AAPL"],"resolution":"1s"}`, "error", "6", "unsupported"},
+		{`{"op":"subscribe","id":"6","symbols":["AAPL"],"resolution":"2s"}`, "error", "6", "bad_request"},
 		{`{"op":"subscribe","id":"7","symbols":["AAPL"],"cursor":"xyz"}`, "error", "7", "bad_cursor"},
 		{`{"op":"subscribe","id":"8","symbols":["AAPL"],"cursor":"xyz","start":"now"}`, "error", "8", "bad_request"},
 		{`{"op":"subscribe","id":"9","symbols":["AAPL"],"start":"-10m"}`, "error", "9", "unsupported"},
 		{`{"op":"subscribe","id":"9","symbols":["AAPL"],"start":"later"}`, "error", "9", "bad_request"},
 		{`{"op":"subscribe","id":"9","symbols":["AAPL"],"since":{"AAPL":{"trades":1}}}`, "error", "9", "bad_request"},
-		{`{"op":"subscribe","id":"9","symbols":["AAPL"],"max_rate":10}`, "error", "9", "unsupported"},
+		{`{"op":"subscribe","id":"9","symbols":["AAPL"],"max_bytes":10}`, "error", "9", "bad_request"},
 		{`{"op":"subscribe","id":"9","symbols":["AAPL"],"slow":"never"}`, "error", "9", "bad_request"},
 		{`{"op":"unsubscribe","id":"u","symbols":["NOPE"]}`, "unsubscribed", "u", ""},
 		{`{"op":"unsubscribe","id":"u"}`, "error", "u", "bad_request"},
@@ -394,7 +397,7 @@ func TestHandshakeIsRefused(t *testing.T) {
 		t.Errorf("%s does not say which flag", text)
 	}
 	refused("/v1/stream?symbols=NOPE", 404)
-	refused("/v1/stream?symbols=AAPL&resolution=1s", 400)
+	refused("/v1/stream?symbols=AAPL&resolution=2s", 400)
 	w := n.open("/v1/stream")
 	w.want("hello")
 	refused("/v1/stream", 503)

@@ -147,7 +147,7 @@ func (p *extract) read() {
 		}
 		// A gap and the tick after it have one offset, which a cursor can't divide.
 		if p.count >= p.limit && offset != last {
-			next := fanout.Cursor{Tape: p.at.Tape, Position: p.at.Position.Clone()}
+			next := fanout.Cursor{Tape: p.at.Tape, Place: fanout.Place{Position: p.at.Position.Clone()}}
 			next.Position[lane] = offset
 			p.next = next.String()
 			return false

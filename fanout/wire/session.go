@@ -115,15 +115,8 @@ func (a Ack) Append(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// Resolution tells what a client gets now, and why.
-type Resolution struct {
-	ID             string
-	Trades, Quotes string // levels, as raw or 250ms
-	Reason         string // slow, recovered or asked
-}
-
-// Append appends the message.
-func (r Resolution) Append(dst []byte) []byte {
+// Resolution tells what a group of a client gets from now on, and why.
+func (JSON) Resolution(dst []byte, r fanout.Resolution) []byte {
 	dst = append(dst, `{"type":"resolution"`...)
 	dst = appendID(dst, r.ID)
 	dst = appendText(append(dst, `,"trades":`...), r.Trades)
