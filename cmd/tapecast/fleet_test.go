@@ -18,14 +18,17 @@ var transports = []client.Transport{client.WebSocket, client.SSE, client.LongPol
 // member is one client of a fleet and what it has seen.
 type member struct {
 	client    *client.Client
-	transport client.Transport
+	transport client.Transport // that it began with
 	tiling    client.Tiling
+	begun     map[string]bool // symbols whose snapshot said where its ranges begin
 	err       error
 }
 
 // fleet is a number of clients on each transport that watch all symbols.
 type fleet struct {
 	members []*member
+	turned  int // how many places its clients have gone on in transports
+	ctx     context.Context
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
 }
@@ -33,32 +36,41 @@ type fleet struct {
 // startFleet starts n clients per transport; client i begins at the i-th node.
 func startFleet(t *testing.T, n int, observe func(*member, *client.Message), urls ...string) *fleet {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	f := &fleet{cancel: cancel}
+	f := &fleet{}
+	f.ctx, f.cancel = context.WithCancel(t.Context())
+	t.Cleanup(f.stop)
 	for i := range n * len(transports) {
 		first := i % len(urls)
-		m := &member{transport: transports[i%len(transports)]}
-		c, err := client.New(client.Options{
+		f.add(t, observe, client.Options{
 			Base: urls[first], Bases: append(append([]string(nil), urls[first+1:]...), urls[:first]...),
-			Transport: m.transport, Symbols: []string{"*"}, MaxBackoff: time.Second, PollInterval: 500 * time.Millisecond,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		m.client = c
-		f.members = append(f.members, m)
-		f.wg.Go(func() {
-			m.err = c.Run(ctx, func(msg *client.Message) error {
-				m.tiling.Observe(msg)
-				if observe != nil {
-					observe(m, msg)
-				}
-				return nil
-			})
+			Transport: transports[i%len(transports)],
 		})
 	}
-	t.Cleanup(f.stop)
 	return f
+}
+
+// add starts one more client, with what the options say besides what all have.
+func (f *fleet) add(t *testing.T, observe func(*member, *client.Message), o client.Options) {
+	t.Helper()
+	o.Symbols, o.MaxBackoff, o.PollInterval = []string{"*"}, time.Second, 500*time.Millisecond
+	c, err := client.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &member{client: c, transport: o.Transport, begun: map[string]bool{}}
+	f.members = append(f.members, m)
+	f.wg.Go(func() {
+		m.err = c.Run(f.ctx, func(msg *client.Message) error {
+			m.tiling.Observe(msg)
+			if msg.Type == client.TypeSnapshot {
+				m.begun[msg.Symbol] = true
+			}
+			if observe != nil {
+				observe(m, msg)
+			}
+			return nil
+		})
+	})
 }
 
 func (f *fleet) stop() {
@@ -66,10 +78,49 @@ func (f *fleet) stop() {
 	f.wg.Wait()
 }
 
-// reach waits until every client has everything that the topic has.
-func (f *fleet) reach(t *testing.T, want map[string]*truth) {
+// turn moves every client to the transport that is so many places on, and holds
+// the nodes to it that what they send there begins right after what the client
+// has: it gets no repeat to drop. That it has no hole is for check to say.
+func (f *fleet) turn(t *testing.T, places int) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	f.turned += places
+	before := make([]client.Stats, len(f.members))
+	for i, m := range f.members {
+		before[i] = m.client.Stats()
+		if err := m.client.Switch(transports[(i+f.turned)%len(transports)]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for i, m := range f.members {
+		for !m.carriedOn(&before[i]) && time.Now().Before(deadline) {
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	time.Sleep(time.Second) // for repeats of rarer symbols
+	for i, m := range f.members {
+		was, now := before[i], m.client.Stats()
+		to := transports[(i+f.turned)%len(transports)]
+		if now.Connects != was.Connects+1 || now.Messages == was.Messages {
+			t.Errorf("client %d, switched to %s: %d connections, %d messages since", i, to, now.Connects-was.Connects, now.Messages-was.Messages)
+		}
+		if now.Duplicates != was.Duplicates || now.Overlaps != was.Overlaps {
+			t.Errorf("client %d, switched to %s: the node sent %d ranges that it had, %d that it had in part",
+				i, to, now.Duplicates-was.Duplicates, now.Overlaps-was.Overlaps)
+		}
+	}
+}
+
+// carriedOn reports whether the client has got anything over another connection.
+func (m *member) carriedOn(before *client.Stats) bool {
+	now := m.client.Stats()
+	return now.Connects > before.Connects && now.Messages > before.Messages
+}
+
+// reach waits until every client has everything that the topic has, or patience
+// ends. The fleet is stopped then.
+func (f *fleet) reach(want map[string]*truth, patience time.Duration) {
+	deadline := time.Now().Add(patience)
 	for _, m := range f.members {
 		for m.missing(want) != nil && time.Now().Before(deadline) {
 			time.Sleep(20 * time.Millisecond)
@@ -109,6 +160,9 @@ func (m *member) check(want map[string]*truth) error {
 		return err
 	}
 	for name, tr := range want {
+		if !m.begun[name] {
+			return fmt.Errorf("%s: no snapshot came, so nothing says where its ranges must begin", name)
+		}
 		for _, got := range m.tiling.Segments(name) {
 			sum, err := tr.sum(got.First, got.Seq)
 			if err != nil {

@@ -48,7 +48,7 @@ func TestTiling(t *testing.T) {
 		t.Fatalf("feeder: %v", err)
 	}
 	want := readTruth(t, broker.Addr(), ticksTopic)
-	f.reach(t, want)
+	f.reach(want, 20*time.Second)
 	if err := f.check(want); err != nil {
 		t.Error(err)
 	}

@@ -36,7 +36,7 @@ type Client struct {
 
 // Stats count what a client met so far.
 type Stats struct {
-	Connects   uint64 // connections that brought a message
+	Connects   uint64 // connections that brought a message, or an answer to a poll
 	Messages   uint64 // given to the handler
 	Bytes      uint64 // of JSON in messages of any kind
 	Duplicates uint64 // messages dropped because all of their range was there already

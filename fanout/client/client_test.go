@@ -172,6 +172,52 @@ func TestSwitchLosesNothing(t *testing.T) {
 	})
 }
 
+// TestSwitchAfterACut changes over when a WebSocket broke between two cursors: the
+// next transport, whichever, begins right after the last message all the same.
+func TestSwitchAfterACut(t *testing.T) {
+	for _, tr := range transports() {
+		if tr == WebSocket {
+			continue
+		}
+		t.Run(tr.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tape := newTape(100)
+				r := newRig(t, Options{}, nil, newNode(tape))
+				r.until = func() bool { return len(r.got) > 50 && r.ahead() }
+				if err := r.Run(t.Context(), r.handle); !errors.Is(err, errDone) {
+					t.Fatal(err)
+				}
+				r.tiling = Tiling{} // the message at which the handler failed comes again
+				for _, m := range r.got[:len(r.got)-1] {
+					r.tiling.Observe(m)
+				}
+				if err := r.Switch(tr); err != nil {
+					t.Fatal(err)
+				}
+				r.follow(tape)
+				if s := r.Stats(); s.Duplicates != 0 {
+					t.Errorf("stats %+v", s)
+				}
+			})
+		})
+	}
+}
+
+// TestPollLimit is what a poll says of how long its answer may be.
+func TestPollLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tape := newTape(100)
+		n := newNode(tape)
+		r := newRig(t, Options{Transport: ShortPoll, Limit: 50}, nil, n)
+		r.follow(tape)
+		for _, req := range n.requests {
+			if got := req.URL.Query().Get("limit"); got != "50" {
+				t.Errorf("%s says limit %q", req.URL, got)
+			}
+		}
+	})
+}
+
 func TestSwitchWhileNodesAreAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tape := newTape(50)

@@ -100,8 +100,15 @@ func (e *eventReader) field() error {
 	return nil
 }
 
-// events takes messages from a text/event-stream until it ends.
+// events takes messages from a text/event-stream until it ends. Such a stream
+// can't be told what to skip, so after a connection that broke between two
+// cursors a poll comes first, which can, and whose answer ends at a cursor.
 func (s *session) events() error {
+	if s.c.ahead() {
+		if _, err := s.poll(0); err != nil {
+			return err
+		}
+	}
 	q, cursor := s.query()
 	header := http.Header{"Accept": {"text/event-stream"}, "Accept-Encoding": {"identity"}, "Cache-Control": {"no-store"}}
 	if cursor != "" {

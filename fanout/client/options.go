@@ -60,6 +60,7 @@ func ParseTransport(s string) (Transport, error) {
 const (
 	maxMessage = 1 << 20
 	maxBody    = 16 << 20
+	maxLimit   = 1000 // messages in a poll's answer, as the protocol says
 
 	defaultHeartbeat    = 15 * time.Second // what the protocol says, until a hello says it
 	defaultPollWait     = 25 * time.Second
@@ -88,6 +89,7 @@ type Options struct {
 	Since             Since
 	Start, End, Speed string
 
+	Limit        int           // messages in a poll's answer, the older ones merged to keep to it; default 1000, the most
 	PollWait     time.Duration // how long a long poll waits, whole seconds; default 25 s
 	PollInterval time.Duration // pause between short polls; default 1 s
 	Heartbeat    time.Duration // assumed until a hello says it; default 15 s
@@ -129,6 +131,9 @@ func (o *Options) check() error {
 	}
 	if o.Cursor != "" && o.Start != "" {
 		complain("options Cursor and Start exclude each other")
+	}
+	if o.Limit < 0 || o.Limit > maxLimit {
+		complain("option Limit %d must be from 1 to %d, or 0 for that", o.Limit, maxLimit)
 	}
 	if o.PollWait < 0 || o.PollInterval < 0 || o.Heartbeat < 0 || o.MaxBackoff < 0 {
 		complain("options PollWait, PollInterval, Heartbeat and MaxBackoff must not be negative")

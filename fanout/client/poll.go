@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -52,7 +53,10 @@ func (s *session) poll(wait time.Duration) (int, error) {
 	if err := s.takeAll(s.batch); err != nil {
 		return 0, err
 	}
-	s.progress = true
+	if !s.progress { // an answer without a message is worth as much
+		s.progress = true
+		s.c.count(func(st *Stats) { st.Connects++ })
+	}
 	s.c.setCursor(next)
 	return len(s.batch), nil
 }
@@ -60,17 +64,20 @@ func (s *session) poll(wait time.Duration) (int, error) {
 // ask makes a poll's request. Only in a body there is room to say since, which
 // is needed after a connection that broke between two cursors.
 func (s *session) ask(wait time.Duration) (*http.Response, error) {
-	seconds := strconv.Itoa(int((wait + time.Second - 1) / time.Second))
+	how := url.Values{"wait": {strconv.Itoa(int((wait + time.Second - 1) / time.Second))}}
+	if n := s.c.opt.Limit; n > 0 {
+		how.Set("limit", strconv.Itoa(n))
+	}
 	if s.c.ahead() {
 		body, err := json.Marshal(s.c.wanted())
 		if err != nil {
 			return nil, err
 		}
 		header := http.Header{"Content-Type": {"application/json"}}
-		return s.request(http.MethodPost, "v1/poll", url.Values{"wait": {seconds}}, header, body, wait)
+		return s.request(http.MethodPost, "v1/poll", how, header, body, wait)
 	}
 	q, cursor := s.query()
-	q.Set("wait", seconds)
+	maps.Copy(q, how)
 	if cursor != "" {
 		q.Set("cursor", cursor)
 	}

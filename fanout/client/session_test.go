@@ -371,12 +371,12 @@ func TestGarbledAnswersAreAskedForAgain(t *testing.T) {
 func TestOptionsAreChecked(t *testing.T) {
 	_, err := New(Options{
 		Base: "127.0.0.1:8080", Transport: 9, Channels: []string{"bars:2m", "ticks"}, Resolution: "2s", Slow: "no",
-		MaxRate: -1, Cursor: "c", Start: "now", PollWait: -1,
+		MaxRate: -1, Cursor: "c", Start: "now", PollWait: -1, Limit: 1001,
 	})
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"Base", "Transport", "Symbols", "2m", "ticks", "Resolution", "Slow", "MaxRate", "Cursor and Start", "PollWait"} {
+	for _, want := range []string{"Base", "Transport", "Symbols", "2m", "ticks", "Resolution", "Slow", "MaxRate", "Cursor and Start", "PollWait", "Limit"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\ndoes not speak of %s", err, want)
 		}
