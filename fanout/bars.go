@@ -18,9 +18,25 @@ type barStream struct {
 	fresh bool          // it has changed since
 }
 
-// newBarStream begins with what the symbol's open windows hold already.
-func newBarStream(s *Stream, sym *Symbol) *barStream {
-	return &barStream{Stream: s, open: sym.book.running(s.key.interval, sym)}
+// newBarStream begins with what the symbol's open windows hold already, at the
+// lane's time, ns UTC.
+func newBarStream(s *Stream, sym *Symbol, now int64) *barStream {
+	return &barStream{Stream: s, open: sym.book.running(s.key.interval, sym, now)}
+}
+
+// history takes in a closed minute. One that comes late belongs to longer bars which
+// may be open.
+func (h *Hub) history(s *Symbol, w *charts.Window) {
+	if !s.minutes.Put(w) {
+		return
+	}
+	for _, bar := range s.bars {
+		interval := bar.key.interval
+		if interval > charts.Minute && bar.open.Count > 0 && interval.Floor(w.Start) == bar.open.Start {
+			bar.open = s.book.running(interval, s, h.lanes[s.lane].time)
+			bar.fresh = true
+		}
+	}
 }
 
 // addTrade merges a trade into the symbol's open windows.

@@ -107,7 +107,8 @@ func New(o Options) (*Hub, error) {
 		wakeUp:  make(chan struct{}, 1),
 	}
 	for i := range h.lanes {
-		h.lanes[i] = lane{next: o.From[i], expect: -1}
+		l := &h.lanes[i]
+		l.next, l.expect = o.From[i], -1
 	}
 	h.directory.Store(&Directory{})
 	h.last.Store(&pass{cut: &cut{pos: o.From.Clone()}})
@@ -240,6 +241,7 @@ func (h *Hub) newCut() *cut {
 	c := &cut{tape: h.tape, pos: make(feed.Position, len(h.lanes))}
 	for i := range h.lanes {
 		c.pos[i] = h.lanes[i].next
+		h.lanes[i].now.Store(h.lanes[i].time)
 		if i == 0 || h.lanes[i].time < c.time {
 			c.time = h.lanes[i].time
 		}

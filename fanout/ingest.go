@@ -15,7 +15,7 @@ import (
 func (h *Hub) Ingest(b *Batch) error {
 	for i := range b.Bars {
 		w := &b.Bars[i]
-		h.symbol(w.Symbol, w.Lane).minutes.Put(&w.Window)
+		h.history(h.symbol(w.Symbol, w.Lane), &w.Window)
 	}
 	if b.Records == nil && b.Next == 0 {
 		return nil
@@ -105,7 +105,7 @@ func (h *Hub) symbol(name string, lane int) *Symbol {
 	if s := h.symbols[name]; s != nil {
 		return s
 	}
-	s := newSymbol(name, lane, h.options.From[lane])
+	s := newSymbol(name, lane, h.options.From[lane], &h.lanes[lane].now)
 	s.book.Tape = h.tape
 	h.symbols[name] = s
 	h.lanes[lane].symbols = append(h.lanes[lane].symbols, s)

@@ -313,7 +313,7 @@ func (p *private) openBar(by, until int64) {
 	s, j := p.s, p.s.join
 	sym := s.key.symbol
 	st := sym.State()
-	w := st.running(s.key.interval, sym)
+	w := st.running(s.key.interval, sym, by)
 	if w.Count == 0 || w.Start > by || w.End() <= by || !j.fresh && !sym.tradedIn(j.from, until) {
 		return
 	}

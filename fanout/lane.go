@@ -1,20 +1,23 @@
 package fanout
 
 import (
+	"sync/atomic"
+
 	"github.com/tapecast/tapecast/charts"
 	"github.com/tapecast/tapecast/feed"
 )
 
 // lane is what ingest knows of one lane.
 type lane struct {
-	next    int64 // the next offset to read
-	end     int64 // the lane's end as last known
-	time    int64 // tape time of the newest record, ns UTC
-	heard   int64 // wall time of the newest record, ns UTC
-	expect  int   // symbols that the lane has, told by its clocks; -1 before one
-	keyed   int   // symbols that a keyframe told of
-	until   int64 // the next whole second at which bars may close
-	due     int64 // the next step at which merged windows may close
+	next    int64        // the next offset to read
+	end     int64        // the lane's end as last known
+	time    int64        // tape time of the newest record, ns UTC
+	now     atomic.Int64 // time as of the last pass, for readers
+	heard   int64        // wall time of the newest record, ns UTC
+	expect  int          // symbols that the lane has, told by its clocks; -1 before one
+	keyed   int          // symbols that a keyframe told of
+	until   int64        // the next whole second at which bars may close
+	due     int64        // the next step at which merged windows may close
 	symbols []*Symbol
 	evicted int64        // tape time of the last eviction
 	steps   recent[step] // where its steps began

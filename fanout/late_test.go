@@ -86,3 +86,99 @@ func equalMinutes(t *testing.T, got, want []charts.Window) {
 		}
 	}
 }
+
+// trade writes one trade at a time after testStart.
+func (t *tape) trade(after time.Duration, seq uint64, p feed.Price) {
+	t.ts = testStart.Add(after).UnixNano()
+	t.add(0, "SYM0", feed.Record{Kind: feed.KindTrade, Tick: feed.Tick{
+		Kind: feed.KindTrade, Seq: seq, TS: t.ts, Price: p, Size: 1, Side: feed.Buy,
+	}})
+}
+
+// bars returns the bars that a socket got.
+func (s *simSocket) bars(t *testing.T) (bars []message) {
+	t.Helper()
+	messages, _, _, err := splitFrames(s.got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range messages {
+		if m.Type == "bar" {
+			bars = append(bars, m)
+		}
+	}
+	return bars
+}
+
+// TestLongBarOfAQuietSymbol: a bar of five minutes has trades, but the present
+// minute has none when a client begins to watch it.
+func TestLongBarOfAQuietSymbol(t *testing.T) {
+	f := newFixture(t, 1, 1)
+	f.tape.trade(30*time.Second, 1, 100)
+	f.tape.ts = testStart.Add(150 * time.Second).UnixNano()
+	f.tape.clock()
+	f.ingest()
+	sym := f.hub.Directory().Lookup("SYM0")
+	for _, i := range []charts.Interval{charts.FiveMinutes, charts.Hour, charts.Day} {
+		got, open := sym.Bars(nil, i, 0, f.tape.ts+1, 10)
+		last, lastOpen := sym.LastBars(nil, i, f.tape.ts+1, 10)
+		if len(got) != 1 || !open || got[0].Count != 1 || len(last) != 1 || !lastOpen || last[0] != got[0] {
+			t.Errorf("%v: %+v, open %v; last %+v, open %v", i, got, open, last, lastOpen)
+		}
+	}
+	_, socket := f.watch(fanout.Frames, &fanout.Request{Bars: []charts.Interval{charts.FiveMinutes}})
+	f.tape.trade(200*time.Second, 2, 90)
+	f.tape.trade(301*time.Second, 3, 95)
+	f.ingest()
+	f.pass()
+	bars := socket.bars(t)
+	if len(bars) < 2 || bars[0].N != 1 || bars[0].Final {
+		t.Fatalf("the client does not begin with the open bar: %+v", bars)
+	}
+	for _, b := range bars {
+		if b.Final && (b.N != 2 || b.O != "1.00" || b.L != "0.90") {
+			t.Errorf("final bar %+v", b)
+		}
+	}
+}
+
+// TestLateMinuteOfAnOpenBar: a minute that the history brings late belongs to a bar
+// that is open.
+func TestLateMinuteOfAnOpenBar(t *testing.T) {
+	tp := newTape(1, 1, 1)
+	for i := range 5 {
+		tp.trade(time.Duration(i)*time.Minute+10*time.Second, uint64(i+1), 100)
+	}
+	minutes := tp.minutes("SYM0")
+	tp.trade(5*time.Minute+time.Second, 6, 100)
+	hub, err := fanout.New(fanout.Options{
+		Encoder: wire.JSON{}, From: make(feed.Position, 1), Whole: testStart.Add(3 * time.Minute).UnixNano(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := fixture{t: t, now: testStart, simNode: &simNode{
+		feeder: feeder{tape: tp, hub: hub, rand: tp.rand, next: []int64{0}}, shard: hub.Shards()[0],
+	}}
+	hub.SetClock(func() time.Time { return f.now })
+	take := func(b *fanout.Batch) {
+		t.Helper()
+		if err := hub.Ingest(b); err != nil {
+			t.Fatal(err)
+		}
+		hub.Publish()
+	}
+	take(f.batch(0, 6)) // up to the trade in the fourth minute
+	_, socket := f.watch(fanout.Frames, &fanout.Request{Bars: []charts.Interval{charts.FiveMinutes}})
+	for _, w := range minutes[:3] {
+		take(&fanout.Batch{Bars: []fanout.SymbolWindow{{Symbol: "SYM0", Window: w}}})
+	}
+	f.ingest()
+	f.pass()
+	for _, b := range socket.bars(t) {
+		if b.Final && b.N == 5 {
+			return
+		}
+	}
+	t.Errorf("no final bar has all five trades: %+v", socket.bars(t))
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"testing"
 	"time"
 
@@ -45,6 +46,7 @@ type simClient struct {
 	limit  int
 	merged bool // it asked for a merged resolution
 	lazy   int  // it reads every so many steps
+	acks   bool // it acknowledges what it reads
 
 	node   *simNode
 	form   fanout.Form
@@ -65,14 +67,21 @@ type simulation struct {
 	nodes    []*simNode
 	clients  []*simClient
 	now      time.Time
-	whole    bool // the hubs keep everything
-	settling bool // clients come back without a limit
+	wall     int64          // how much wall time a step takes at the most, ns
+	finest   fanout.Level   // no client asks for a finer one
+	whole    bool           // the hubs keep everything
+	settling bool           // clients come back without a limit
+	seen     map[string]int // what happened, by kind
 }
 
 func newSimulation(t *testing.T, seed uint64, faults fanout.Faults) *simulation {
 	s := &simulation{
 		t: t, rand: rand.New(rand.NewPCG(seed, 2)), now: testStart,
 		tape: newTape(seed, 1+int(seed%3), 1+int(seed%5)),
+		wall: int64(100 * time.Millisecond), seen: map[string]int{},
+	}
+	if seed%2 == 1 {
+		s.wall = int64(time.Second) // there is time to be adapted
 	}
 	for range 2 {
 		hub, err := fanout.New(fanout.Options{
@@ -124,21 +133,25 @@ func (s *simulation) connect(c *simClient) {
 		// ticks that it has, but bars come again.
 		clear(c.tiling.finals)
 	}
+	last := c.node
 	c.node = s.nodes[s.rand.IntN(len(s.nodes))]
 	c.socket = &simSocket{}
 	c.form = []fanout.Form{fanout.Frames, fanout.Events, fanout.Answer}[s.rand.IntN(3)]
 	if len(c.names) == 1 && len(c.bars) == 0 && c.form == fanout.Events {
 		c.form = fanout.Event
 	}
+	if last != nil {
+		s.seen[fmt.Sprint("back by ", forms()[c.form])]++
+		if last != c.node {
+			s.seen["back at another node"]++
+		}
+	}
 	c.sub = c.node.shard.NewSubscriber(c.socket, c.form, nil)
-	resolutions := []fanout.Level{fanout.Raw, fanout.Raw, fanout.Merged100ms, fanout.Merged250ms, fanout.Merged1s, fanout.Merged5s}
-	r := &fanout.Request{Set: c.set, Bars: c.bars, Group: fanout.Group{Resolution: resolutions[s.rand.IntN(len(resolutions))]}}
+	r := &fanout.Request{Set: c.set, Bars: c.bars, Group: s.group("")}
 	c.merged = r.Group.Resolution != fanout.Raw
 	c.lazy = 1 + s.rand.IntN(20)
-	rate := s.rand.IntN(4) * s.rand.IntN(100)
-	if s.settling {
-		rate = 0
-	}
+	c.acks = c.form == fanout.Frames && s.rand.IntN(3) == 0
+	rate, drop := s.rate(), s.rand.IntN(20) == 0
 	for _, name := range c.names {
 		r.Symbols = append(r.Symbols, c.node.hub.Directory().Lookup(name))
 	}
@@ -154,9 +167,12 @@ func (s *simulation) connect(c *simClient) {
 	}
 	patience := time.Duration(s.rand.IntN(2)) * time.Second
 	c.sub.Start(func() {
-		c.sub.Subscribe(r)
+		for _, r := range s.groups(c, r) {
+			c.sub.Subscribe(r)
+		}
 		if c.form != fanout.Answer {
 			c.sub.Limit(rate, 0)
+			c.sub.OnSlow(drop)
 		}
 		if c.form == fanout.Answer {
 			c.sub.Answer(patience, c.limit)
@@ -166,6 +182,38 @@ func (s *simulation) connect(c *simClient) {
 			return wire.Subscription{Type: "subscribed", Cursor: cursor}.Append(dst)
 		})
 	})
+}
+
+// group returns a group of a random resolution.
+func (s *simulation) group(id string) fanout.Group {
+	resolutions := []fanout.Level{fanout.Raw, fanout.Raw, fanout.Merged100ms, fanout.Merged250ms, fanout.Merged1s, fanout.Merged5s}
+	return fanout.Group{ID: id, Resolution: max(s.finest, resolutions[s.rand.IntN(len(resolutions))]), Priority: s.rand.IntN(2)}
+}
+
+// rate returns a random bound of messages/s, often none.
+func (s *simulation) rate() int {
+	if s.settling {
+		return 0
+	}
+	rate := s.rand.IntN(4) * s.rand.IntN(100)
+	if rate > 0 {
+		s.seen["limit"]++
+	}
+	return rate
+}
+
+// groups makes two requests of one, sometimes, of a WebSocket's.
+func (s *simulation) groups(c *simClient, r *fanout.Request) []*fanout.Request {
+	if c.form != fanout.Frames || len(r.Symbols) < 2 || s.rand.IntN(3) > 0 {
+		return []*fanout.Request{r}
+	}
+	s.seen["two groups"]++
+	other := *r
+	other.Group = s.group("other")
+	c.merged = c.merged || other.Group.Resolution != fanout.Raw
+	n := 1 + s.rand.IntN(len(r.Symbols)-1)
+	r.Symbols, other.Symbols = r.Symbols[:n:n], r.Symbols[n:]
+	return []*fanout.Request{r, &other}
 }
 
 func (c *simClient) since() map[string]fanout.Since {
@@ -190,11 +238,20 @@ func (s *simulation) read(c *simClient) error {
 	c.stale = c.stale || c.form == fanout.Frames && len(messages) > 0
 	for i := range messages {
 		m := &messages[i]
+		s.seen[m.kind()]++
+		if m.Trades == fanout.Paced.String() {
+			s.seen["paced"]++
+		}
 		if err := c.tiling.take(m); err != nil {
 			return fmt.Errorf("%v: %w", c.form, err)
 		}
 		if c.form == fanout.Frames && m.Cursor != "" {
 			c.cursor = m.Cursor
+		}
+		if m.ticks() && c.acks {
+			s.seen["ack"]++
+			sub, ts := c.sub, m.TS
+			sub.Do(func() { sub.Ack(ts) })
 		}
 	}
 	if id != "" && id != c.cursor {
@@ -230,8 +287,13 @@ func (s *simulation) step(c *simClient) error {
 		s.connect(c)
 	}
 	if c.form == fanout.Frames && s.rand.IntN(20) == 0 {
-		sub, level := c.sub, []fanout.Level{fanout.Raw, fanout.Merged250ms, fanout.Merged5s}[s.rand.IntN(3)]
-		sub.Do(func() { sub.Resolve("", level) })
+		sub, level := c.sub, s.group("").Resolution
+		id := []string{"", "other"}[s.rand.IntN(2)]
+		sub.Do(func() { sub.Resolve(id, level) })
+	}
+	if c.form == fanout.Frames && s.rand.IntN(50) == 0 {
+		sub, rate := c.sub, s.rate()
+		sub.Do(func() { sub.Limit(rate, 0) })
 	}
 	if s.rand.IntN(c.lazy) == 0 {
 		c.socket.budget += s.rand.IntN(3000)
@@ -258,7 +320,7 @@ func (s *simulation) run(steps int) error {
 		for range s.rand.IntN(40) {
 			s.tape.step(100 * time.Millisecond)
 		}
-		s.now = s.now.Add(time.Duration(s.rand.IntN(100)) * time.Millisecond)
+		s.now = s.now.Add(time.Duration(s.rand.Int64N(s.wall)))
 		if s.rand.IntN(3) == 0 {
 			s.tape.clock()
 		}
@@ -341,31 +403,82 @@ func (s *simulation) compare() error {
 	return nil
 }
 
-// TestEveryClientTiles drives subscribers with random budgets, disconnects and
-// reconnects on another transport and hub.
+// forms are the names of the forms.
+func forms() []string { return []string{"websocket", "sse of one stream", "sse", "poll"} }
+
+// kind tells messages apart that the simulation counts.
+func (m *message) kind() string {
+	switch {
+	case m.Type == "resolution":
+		return "resolution " + m.Reason
+	case m.Type == "bye":
+		return "bye " + m.Code
+	case m.Type == "quote" && m.First != nil:
+		return "merged quote"
+	default:
+		return m.Type
+	}
+}
+
+// ticks reports whether the message is of trades or quotes.
+func (m *message) ticks() bool { return m.Type == "trade" || m.Type == "quote" || m.Type == "agg" }
+
+// kinds are all that has to happen in the simulation.
+func kinds() []string {
+	all := []string{
+		"snapshot", "trade", "quote", "agg", "merged quote", "status", "cancel", "bar", "gap", "subscribed",
+		"resolution slow", "resolution recovered", "resolution asked", "bye slow", "limit", "paced", "two groups", "ack", "back at another node",
+	}
+	for _, form := range forms() {
+		all = append(all, "back by "+form)
+	}
+	return all
+}
+
+// TestEveryClientTiles drives subscribers with random budgets, disconnects,
+// resolutions and reconnects on another transport and hub. TAPECAST_FULL=1 makes it
+// ten thousand long runs.
 func TestEveryClientTiles(t *testing.T) {
-	for seed := range uint64(100) {
-		if err := newSimulation(t, seed, fanout.Faults{}).run(60); err != nil {
-			t.Fatalf("seed %d: %v", seed, err)
+	runs, longest := 100, 100
+	if os.Getenv("TAPECAST_FULL") != "" {
+		runs, longest = 10_000, 200
+	}
+	seen := map[string]int{}
+	for seed := range uint64(runs) {
+		s := newSimulation(t, seed, fanout.Faults{})
+		s.seen = seen
+		if err := s.run(20 + s.rand.IntN(longest-20+1)); err != nil {
+			t.Errorf("seed %d: %v", seed, err)
+		}
+	}
+	t.Logf("%d runs: %v", runs, seen)
+	for _, kind := range kinds() {
+		if seen[kind] == 0 {
+			t.Errorf("%q did not happen", kind)
 		}
 	}
 }
 
-// TestBrokenHubIsFound shows that the simulation finds what it is there for.
+// TestBrokenHubIsFound shows that the simulation finds what it is there for, and
+// that it does so where all clients ask for merges too.
 func TestBrokenHubIsFound(t *testing.T) {
 	for name, faults := range map[string]fanout.Faults{
 		"a lost tick":   {LoseEvery: 1000},
 		"a lost volume": {LoseVolume: true},
 		"a lost low":    {LoseLow: true},
 	} {
-		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(50) {
-				if err := newSimulation(t, seed, faults).run(60); err != nil {
-					t.Log(err)
-					return
+		for _, finest := range []fanout.Level{fanout.Raw, fanout.Merged100ms, fanout.Merged1s} {
+			t.Run(name+" from "+finest.String(), func(t *testing.T) {
+				for seed := range uint64(50) {
+					s := newSimulation(t, seed, faults)
+					s.finest = finest
+					if err := s.run(60); err != nil {
+						t.Logf("seed %d: %v", seed, err)
+						return
+					}
 				}
-			}
-			t.Error("the simulation finds nothing")
-		})
+				t.Error("the simulation finds nothing")
+			})
+		}
 	}
 }

@@ -12,8 +12,9 @@ import (
 type Symbol struct {
 	name  string
 	lane  int
-	phase int64 // see phaseOf
-	keyed bool  // a keyframe told what it is
+	phase int64         // see phaseOf
+	clock *atomic.Int64 // tape time of its lane as of the last pass, ns UTC
+	keyed bool          // a keyframe told what it is
 
 	book  State // ingest's working copy
 	slab  slab
@@ -64,9 +65,9 @@ const (
 	keepMinutes = 30 * 24 * 60
 )
 
-func newSymbol(name string, lane int, begin int64) *Symbol {
+func newSymbol(name string, lane int, begin int64, clock *atomic.Int64) *Symbol {
 	s := &Symbol{
-		name: name, lane: lane, phase: phaseOf(name),
+		name: name, lane: lane, phase: phaseOf(name), clock: clock,
 		seconds: charts.NewSeries(charts.Second, keepSeconds),
 		minutes: charts.NewSeries(charts.Minute, keepMinutes),
 	}
@@ -94,7 +95,7 @@ func (s *Symbol) Bars(dst []charts.Window, i charts.Interval, start, end int64, 
 	if st == nil {
 		return dst, false
 	}
-	running := st.running(i, s)
+	running := st.running(i, s, s.clock.Load())
 	if running.Count == 0 {
 		return s.series(i).Rolled(dst, i, start, end, limit), false
 	}
@@ -112,7 +113,7 @@ func (s *Symbol) LastBars(dst []charts.Window, i charts.Interval, end int64, lim
 	if st == nil || limit <= 0 {
 		return dst, false
 	}
-	running := st.running(i, s)
+	running := st.running(i, s, s.clock.Load())
 	if running.Count == 0 || running.Start >= end {
 		return s.series(i).RolledTail(dst, i, end, limit), false
 	}
@@ -149,19 +150,26 @@ func (s *Symbol) series(i charts.Interval) *charts.Series {
 }
 
 // running returns the open window of an interval at the state's cut: what is
-// closed of it already, and the open base window. Count 0: none is open.
-func (st *State) running(i charts.Interval, s *Symbol) charts.Window {
+// closed of it already, and the open base window. now is the lane's time, ns UTC,
+// which tells the window if there were no trades of late. Count 0: none is open.
+func (st *State) running(i charts.Interval, s *Symbol, now int64) charts.Window {
 	base := st.Minute
 	if i.Base() == charts.Second {
 		base = st.Second
 	}
-	if base.Count == 0 || base.Interval == i {
+	if i == i.Base() {
 		return base
 	}
-	start := i.Floor(base.Start)
+	if base.Count > 0 {
+		now = base.Start
+	}
+	start := i.Floor(now)
 	var w charts.Window
-	for _, closed := range s.series(i).Range(nil, start, base.Start, int(i/i.Base())) {
+	for _, closed := range s.series(i).Range(nil, start, i.Base().Floor(now), int(i/i.Base())) {
 		w = charts.Rollup(w, closed, i)
+	}
+	if base.Count == 0 {
+		return w
 	}
 	return charts.Rollup(w, base, i)
 }

@@ -3,6 +3,7 @@ package fanout_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/tapecast/tapecast/charts"
@@ -124,7 +125,8 @@ func (f *feeder) batch(lane int, most int) *fanout.Batch {
 		return nil
 	}
 	f.next[lane] += int64(n)
-	return &fanout.Batch{Lane: lane, Records: have[:n], Next: f.next[lane], End: int64(len(f.tape.lanes[lane]))}
+	// A copy: a broken hub must not break the tape that it is held against.
+	return &fanout.Batch{Lane: lane, Records: slices.Clone(have[:n]), Next: f.next[lane], End: int64(len(f.tape.lanes[lane]))}
 }
 
 // feed ingests some of what is new, and publishes it.

@@ -71,7 +71,7 @@ func (h *Hub) build(key StreamKey) *Stream {
 	h.streams[key] = s
 	switch {
 	case key.set == Bars:
-		sym.bars = append(sym.bars, newBarStream(s, sym))
+		sym.bars = append(sym.bars, newBarStream(s, sym, h.lanes[sym.lane].time))
 	case key.level == Raw:
 		sym.streams = append(sym.streams, s)
 	default:
