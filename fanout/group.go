@@ -133,8 +133,12 @@ func (c *Subscriber) relevel(i int, level Level) {
 	// old one tells.
 	c.also = Place{Position: c.reached.pos, Level: old}.with(c.alsoHas())
 	for n := range c.slots {
-		if s := &c.slots[n]; s.watch != nil && s.group == i {
-			c.rewatch(n)
+		s := &c.slots[n]
+		if s.watch == nil || s.group != i {
+			continue
+		}
+		if key := c.streamKey(s, s.watch.key.set); key != s.watch.key {
+			c.rewatch(n, key)
 		}
 	}
 }
@@ -147,13 +151,9 @@ func (c *Subscriber) hold() {
 	}
 }
 
-// rewatch moves a slot to the stream of its group's level, from where it is.
-func (c *Subscriber) rewatch(n int) {
+// rewatch moves a slot to another stream of its symbol, from where it is.
+func (c *Subscriber) rewatch(n int, key StreamKey) {
 	s := &c.slots[n]
-	key := c.streamKey(s, s.watch.key.set)
-	if key == s.watch.key {
-		return
-	}
 	j := c.place(s)
 	j.ahead, j.left = key.level.window() > 0, 0
 	c.shard.unwatch(s.watch, s.seat)

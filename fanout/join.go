@@ -367,7 +367,9 @@ func (c *Subscriber) tryJoin(s *slot) {
 	}
 	s.pos, s.join = w.stream.find(j.from), nil
 	if s.pos.at < w.head {
-		c.mark(c.byKey[s.key])
+		if i, ok := c.find(s.key); ok {
+			c.mark(i)
+		}
 	}
 }
 

@@ -24,16 +24,16 @@ type Since struct {
 	Known [feed.Channels]bool
 }
 
-// Subscribe adds to what the client gets, or changes it: without a cursor, a
-// symbol that is watched already goes on from where it is, with the new set,
-// without a hole, a repeat or another snapshot. To be called within Do or Start.
+// Subscribe adds to what the client gets. Without a cursor, a symbol that is
+// watched already goes on from where it is, with the larger set and in the new
+// group, without a hole, a repeat or another snapshot. To be called within Do or Start.
 func (c *Subscriber) Subscribe(r *Request) {
 	at := c.shard.at.cut
 	states := []*State(nil)
 	if r.Cursor == nil {
 		states, at = c.shard.states(r.Symbols)
 	}
-	first := len(c.byKey) == 0
+	first := c.live() == 0
 	c.rebase(r.Cursor, at)
 	g := c.regroup(r)
 	if first {
@@ -92,7 +92,7 @@ func (s *Shard) states(symbols []*Symbol) ([]*State, *cut) {
 // rebase makes the client's place the older one of where it is and a cursor, so
 // that going on from there misses nothing.
 func (c *Subscriber) rebase(from *Cursor, at *cut) {
-	if len(c.byKey) == 0 {
+	if c.live() == 0 {
 		c.reached = at
 	}
 	if from == nil {
@@ -100,7 +100,7 @@ func (c *Subscriber) rebase(from *Cursor, at *cut) {
 	}
 	cursor := from.Position
 	pos := c.reached.pos.Clone()
-	if len(c.byKey) == 0 {
+	if c.live() == 0 {
 		copy(pos, cursor)
 	} else {
 		c.origin = nil
@@ -114,8 +114,11 @@ func (c *Subscriber) rebase(from *Cursor, at *cut) {
 // join seats the client at a stream and lets it be served privately until it has
 // caught up with it. What it watches already goes on from where it is.
 func (c *Subscriber) join(key slotKey, set Set, g int, j join, resumed bool) {
-	if i, ok := c.byKey[key]; ok {
+	if i, ok := c.find(key); ok {
 		s := &c.slots[i]
+		if set != Bars {
+			set |= s.watch.key.set
+		}
 		if !resumed {
 			if s.watch.key.set == set && s.group == g {
 				return
@@ -131,13 +134,13 @@ func (c *Subscriber) join(key slotKey, set Set, g int, j join, resumed bool) {
 	} else {
 		c.slots = append(c.slots, slot{})
 	}
-	c.byKey[key] = i
 	s := &c.slots[i]
 	*s = slot{key: key, group: g, join: &j}
 	c.groups[g].slots++
 	watch := c.streamKey(s, set)
 	j.ahead = j.fresh && watch.level.window() > 0
 	s.watch, s.seat = c.shard.watch(watch, c, i)
+	c.enlist(key, i)
 	c.mark(i)
 }
 
@@ -173,23 +176,39 @@ func (c *Subscriber) vacate(i int) {
 	}
 	c.shard.unwatch(s.watch, s.seat)
 	c.groups[s.group].slots--
-	delete(c.byKey, s.key)
+	if c.byKey != nil {
+		delete(c.byKey, s.key)
+	}
 	*s = slot{}
 	c.vacant = append(c.vacant, i)
 }
 
-// Unsubscribe ends ticks or bars, or both, of the symbols. To be called within
-// Do or Start.
-func (c *Subscriber) Unsubscribe(symbols []*Symbol, ticks bool, bars []charts.Interval) {
+// Unsubscribe ends a set of ticks, and bars, of the symbols. What is left of a
+// symbol goes on without a hole. To be called within Do or Start.
+func (c *Subscriber) Unsubscribe(symbols []*Symbol, set Set, bars []charts.Interval) {
 	for _, sym := range symbols {
-		if i, ok := c.byKey[slotKey{symbol: sym}]; ok && ticks {
-			c.vacate(i)
+		if i, ok := c.find(slotKey{symbol: sym}); ok {
+			c.narrow(i, set)
 		}
 		for _, interval := range bars {
-			if i, ok := c.byKey[slotKey{symbol: sym, interval: interval}]; ok {
+			if i, ok := c.find(slotKey{symbol: sym, interval: interval}); ok {
 				c.vacate(i)
 			}
 		}
 	}
 	c.repace()
+}
+
+// narrow takes a set out of a slot of ticks.
+func (c *Subscriber) narrow(i int, set Set) {
+	s := &c.slots[i]
+	kept := s.watch.key.set &^ set
+	if kept == 0 {
+		c.vacate(i)
+		return
+	}
+	if key := c.streamKey(s, kept); key != s.watch.key {
+		c.hold()
+		c.rewatch(i, key)
+	}
 }

@@ -30,7 +30,7 @@ type Subscriber struct {
 
 	slots  []slot
 	vacant []int
-	byKey  map[slotKey]int
+	byKey  map[slotKey]int // nil while there are few slots
 
 	dirty  []int    // slots with something newer than the flush under way
 	flush  []frozen // the flush under way, in order
@@ -108,7 +108,7 @@ const mostCommands = 256
 // NewSubscriber makes a client of the shard. It is to be started by Start. done
 // is called once, on the shard's goroutine, after the socket was closed.
 func (s *Shard) NewSubscriber(socket Socket, form Form, done func()) *Subscriber {
-	return &Subscriber{shard: s, socket: socket, form: form, done: done, byKey: map[slotKey]int{}}
+	return &Subscriber{shard: s, socket: socket, form: form, done: done}
 }
 
 // Start brings the subscriber to life on its shard and runs first there. Safe

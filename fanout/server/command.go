@@ -97,7 +97,7 @@ func (s *session) subscribe(c *fanout.Subscriber, cmd *command) func() {
 			s.say(c, cmd.ID, tooManyGroups())
 			return
 		}
-		if n := s.list.count(p); n > limit {
+		if n := count(c.Watches(), p); n > limit {
 			s.say(c, cmd.ID, tooMany(n, limit))
 			return
 		}
@@ -119,17 +119,17 @@ func (s *session) unsubscribe(c *fanout.Subscriber, cmd *command) func() {
 		}
 	}
 	return func() {
-		s.list.remove(c, s.named(w), w.set, w.bars)
+		c.Unsubscribe(s.named(c, w), w.set, w.bars)
 		s.tell(c, "unsubscribed", cmd.ID)
 	}
 }
 
 // named returns the symbols that an unsubscribe is about. Those that are not
 // watched don't matter.
-func (s *session) named(w *want) []*fanout.Symbol {
+func (s *session) named(c *fanout.Subscriber, w *want) []*fanout.Symbol {
 	var symbols []*fanout.Symbol
 	if w.all {
-		for sym := range s.list {
+		for sym := range c.Watches().Symbols {
 			symbols = append(symbols, sym)
 		}
 		return symbols
@@ -154,7 +154,7 @@ func (s *session) resolution(c *fanout.Subscriber, cmd *command) func() {
 		return s.no(c, cmd, badRequest("resolution is missing; it must be raw, 100ms, 250ms, 1s or 5s"))
 	}
 	return func() {
-		if err := w.pace.check(len(s.list)); err != nil {
+		if err := w.pace.check(len(c.Watches().Symbols)); err != nil {
 			s.say(c, cmd.ID, understand(err))
 			return
 		}

@@ -13,7 +13,6 @@ type session struct {
 	engine *engine
 	header []byte // what goes before the first message; nil: nothing
 	first  *plan  // the subscription that the address asks for; nil: none
-	list   list   // what the client watches; shard goroutine only
 }
 
 // Start implements socket.Session. The subscription is made before the words
@@ -44,12 +43,7 @@ func (s *session) End() { s.server.streams.leave(s) }
 
 // watch adds a plan to what the client gets.
 func (s *session) watch(c *fanout.Subscriber, p *plan) {
-	if s.list == nil {
-		s.list = list{}
-	}
-	for _, r := range s.list.add(p) {
-		c.Subscribe(r)
-	}
+	c.Subscribe(&p.request)
 	c.OnSlow(p.drop)
 	if p.pace != (pace{}) {
 		c.Limit(p.pace.rate, p.pace.bytes)
@@ -70,9 +64,10 @@ func (s *session) announce(c *fanout.Subscriber, id string, p *plan) {
 
 // tell gives the full list of what the client watches now.
 func (s *session) tell(c *fanout.Subscriber, kind, id string) {
+	w := c.Watches()
 	c.Send(func(dst []byte, cursor string) []byte {
 		return wire.Subscription{
-			Type: kind, ID: id, Symbols: len(s.list), Channels: s.list.channels(),
+			Type: kind, ID: id, Symbols: len(w.Symbols), Channels: channels(w),
 			Resolution: c.Resolution(id).String(), Cursor: cursor, Tape: s.engine.hub.Directory().Tape,
 		}.Append(dst)
 	})
