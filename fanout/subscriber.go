@@ -201,7 +201,7 @@ func (c *Subscriber) textAt(at *cut) string {
 	if c.origin != nil {
 		return c.origin.String()
 	}
-	if c.pace != nil && c.pace.slots && !(c.pace.begun && at == c.target) {
+	if c.pace != nil && c.pace.slots && (!c.pace.begun || at != c.target) {
 		at = c.pace.reached
 	}
 	level, also := c.cursorLevel(), c.alsoHas()
