@@ -186,6 +186,8 @@ func (c *Subscriber) vacate(i int) {
 // Unsubscribe ends a set of ticks, and bars, of the symbols. What is left of a
 // symbol goes on without a hole. To be called within Do or Start.
 func (c *Subscriber) Unsubscribe(symbols []*Symbol, set Set, bars []charts.Interval) {
+	// What the client has of them is as its level has left it.
+	c.hold()
 	for _, sym := range symbols {
 		if i, ok := c.find(slotKey{symbol: sym}); ok {
 			c.narrow(i, set)
@@ -208,7 +210,6 @@ func (c *Subscriber) narrow(i int, set Set) {
 		return
 	}
 	if key := c.streamKey(s, kept); key != s.watch.key {
-		c.hold()
 		c.rewatch(i, key)
 	}
 }
