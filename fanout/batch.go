@@ -61,6 +61,7 @@ type pass struct {
 	cut      *cut
 	marks    []mark
 	attached []attachment
+	stale    []int // lanes that have become so
 	next     atomic.Pointer[pass]
 }
 

@@ -7,3 +7,18 @@ func (h *Hub) SetClock(now func() time.Time) { h.now = now }
 
 // Streams returns how many streams are being built.
 func (h *Hub) Streams() int { return len(h.streams) }
+
+// PhaseOf returns by how much a symbol's windows are shifted, ns.
+func PhaseOf(symbol string) int64 { return phaseOf(symbol) }
+
+// Window returns how much tape time a level merges, ns.
+func (l Level) Window() int64 { return l.window() }
+
+// WindowEnd returns the end of the window of a symbol that ts is in, ns UTC.
+func (l Level) WindowEnd(symbol string, ts int64) int64 { return l.windowEnd(phaseOf(symbol), ts) }
+
+// Coarser returns the next level down.
+func (l Level) Coarser(set Set) Level { return l.coarser(set) }
+
+// Finer returns the next level up.
+func (l Level) Finer(set Set, asked Level) Level { return l.finer(set, asked) }

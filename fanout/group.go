@@ -124,14 +124,17 @@ func (c *Subscriber) relevel(i int, level Level) {
 	if g.level == level {
 		return
 	}
+	held := c.origin != nil
 	c.hold()
 	old := c.cursorLevel()
 	c.shard.hub.metrics.leveled(g.level, -1)
 	c.shard.hub.metrics.leveled(level, 1)
 	g.level = level
 	// What the slots have may be more than the new level has sent: the end of the
-	// old one tells.
-	c.also = Place{Position: c.reached.pos, Level: old}.with(c.alsoHas())
+	// old one tells, but for a client that has not come to it yet.
+	if !held {
+		c.also = Place{Position: c.reached.pos, Level: old}.with(c.alsoHas())
+	}
 	for n := range c.slots {
 		s := &c.slots[n]
 		if s.watch == nil || s.group != i {
@@ -162,10 +165,10 @@ func (c *Subscriber) rewatch(n int, key StreamKey) {
 	c.mark(n)
 }
 
-// straddles reports whether a slot has more than its level has sent.
+// straddles reports whether a slot has more than its level has sent, or may have.
 func (c *Subscriber) straddles() bool {
 	for i := range c.slots {
-		if s := &c.slots[i]; s.watch != nil && s.join != nil && s.join.ahead {
+		if s := &c.slots[i]; s.watch != nil && s.join != nil && (s.join.ahead || s.join.place != nil) {
 			return true
 		}
 	}
@@ -181,17 +184,14 @@ func (c *Subscriber) alsoHas() []Place {
 }
 
 // cursorLevel returns the level of the client's cursors: that of its one group.
-// With several it is the coarsest, so that a cursor claims too little rather than
-// too much; their clients say by since what they have.
+// With several it is one that sends no more than any of them, so that a cursor
+// claims too little rather than too much; their clients say by since what they have.
 func (c *Subscriber) cursorLevel() Level {
 	level := Raw
 	for i := range c.groups {
-		if g := &c.groups[i]; g.slots > 0 {
-			level = max(level, g.level.of(g.set))
+		if g := &c.groups[i]; g.slots > 0 && g.level.window() > 0 {
+			level = level.under(g.level.of(g.set))
 		}
-	}
-	if level.window() == 0 {
-		return Raw
 	}
 	return level
 }

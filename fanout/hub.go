@@ -57,8 +57,9 @@ type Hub struct {
 	marked   []*Stream
 	attached []attachment
 	touched  []*Symbol
-	listed   bool // the directory has changed
-	settled  bool // every lane is ready
+	stale    []int // lanes that have become so
+	listed   bool  // the directory has changed
+	settled  bool  // every lane is ready
 	faults   faultState
 
 	last   atomic.Pointer[pass]
@@ -191,10 +192,10 @@ func (h *Hub) takeAll(b *Batch, in <-chan *Batch, done func(*Batch)) error {
 // and wakes the shards.
 func (h *Hub) Publish() {
 	h.serveWants()
-	if len(h.marked) == 0 && len(h.attached) == 0 && !h.moved() {
+	if len(h.marked)+len(h.attached)+len(h.stale) == 0 && !h.moved() {
 		return
 	}
-	p := &pass{cut: h.newCut(), attached: h.attached}
+	p := &pass{cut: h.newCut(), attached: h.attached, stale: h.stale}
 	for _, s := range h.touched {
 		s.touched = false
 		s.state.Store(s.slab.take(&s.book))
@@ -217,7 +218,7 @@ func (h *Hub) Publish() {
 		p.marks[i] = mark{stream: s, head: s.head}
 	}
 	h.marked = h.marked[:0]
-	h.attached = nil
+	h.attached, h.stale = nil, nil
 	h.last.Load().next.Store(p)
 	h.last.Store(p)
 	h.metrics.passes.Inc()

@@ -21,6 +21,9 @@ func (h *Hub) Ingest(b *Batch) error {
 		return nil
 	}
 	l := &h.lanes[b.Lane]
+	if len(b.Records) > 0 {
+		l.staleAt.Store(0)
+	}
 	if b.Skipped {
 		for _, s := range l.symbols {
 			s.skipped = [feed.Channels]bool{true, true, true}
@@ -366,11 +369,5 @@ func (s *Symbol) forget(items []entry) {
 func (h *Hub) Tick() {
 	now := h.now().UnixNano()
 	h.dropIdle(now)
-	stale := 0
-	for i := range h.lanes {
-		if h.lanes[i].heard != 0 && now-h.lanes[i].heard > int64(time.Second) {
-			stale++
-		}
-	}
-	h.metrics.stale.Set(float64(stale))
+	h.watchLanes(now)
 }

@@ -69,7 +69,7 @@ func (c *Subscriber) fillPrivate(buf []byte, s *slot, until int64) (filled []byt
 		j.from, j.ahead = max(j.from, until), j.from > until
 	} else {
 		to := c.shard.hub.edgeAt(sym, s.watch.key.level, until)
-		if !p.ticks(to.from) {
+		if !p.overtaken(until) || !p.ticks(to.from) {
 			return p.buf, false
 		}
 		j.ahead = j.from > to.from || to.unsure

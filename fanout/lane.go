@@ -13,6 +13,7 @@ type lane struct {
 	end     int64        // the lane's end as last known
 	time    int64        // tape time of the newest record, ns UTC
 	now     atomic.Int64 // time as of the last pass, for readers
+	staleAt atomic.Int64 // its next offset, while no record comes; 0: they come
 	heard   int64        // wall time of the newest record, ns UTC
 	expect  int          // symbols that the lane has, told by its clocks; -1 before one
 	keyed   int          // symbols that a keyframe told of

@@ -126,6 +126,22 @@ func (l Level) finer(set Set, asked Level) Level {
 	return asked
 }
 
+// under returns a level that has sent no more than either of two, at any place.
+// Levels without windows send all at once.
+func (l Level) under(other Level) Level {
+	low, high := l.window(), other.window()
+	if low > high {
+		return other.under(l)
+	}
+	if low != 0 && high%low != 0 {
+		return Merged1s // windows of 100 and 250 ms overlap, this one's hold both
+	}
+	if low == high {
+		return max(l, other)
+	}
+	return other
+}
+
 // grid is the grain of window ends, ns of tape time.
 const grid = int64(10 * time.Millisecond)
 

@@ -12,6 +12,7 @@ type metrics struct {
 	ticks, duplicates, conflicts, gaps, poison prometheus.Counter
 	passes, writes, bytes                      prometheus.Counter
 	streams, stale                             prometheus.Gauge
+	staleCloses                                prometheus.Counter
 	connections, groups                        *prometheus.GaugeVec
 	demotions, promotions                      prometheus.Counter
 	lag                                        prometheus.Histogram
@@ -26,16 +27,17 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "tapecast", Subsystem: "hub", Name: name, Help: help})
 	}
 	m := &metrics{
-		ticks:      counter("ticks_total", "Ticks taken from the tape."),
-		duplicates: counter("duplicates_total", "Ticks that were on the tape before and were dropped."),
-		conflicts:  counter("conflicts_total", "Duplicates that said something else than the first."),
-		gaps:       counter("gaps_total", "Ranges of seqs missing on the tape."),
-		poison:     counter("poison_total", "Records that could not be decoded."),
-		passes:     counter("passes_total", "Passes published to the shards."),
-		writes:     counter("writes_total", "Writes to clients."),
-		bytes:      counter("written_bytes_total", "Bytes that clients' sockets accepted."),
-		streams:    gauge("streams", "Streams being built."),
-		stale:      gauge("stale_lanes", "Lanes without a record for a second."),
+		ticks:       counter("ticks_total", "Ticks taken from the tape."),
+		duplicates:  counter("duplicates_total", "Ticks that were on the tape before and were dropped."),
+		conflicts:   counter("conflicts_total", "Duplicates that said something else than the first."),
+		gaps:        counter("gaps_total", "Ranges of seqs missing on the tape."),
+		poison:      counter("poison_total", "Records that could not be decoded."),
+		passes:      counter("passes_total", "Passes published to the shards."),
+		writes:      counter("writes_total", "Writes to clients."),
+		bytes:       counter("written_bytes_total", "Bytes that clients' sockets accepted."),
+		streams:     gauge("streams", "Streams being built."),
+		stale:       gauge("stale_lanes", "Lanes without a record for a second."),
+		staleCloses: counter("stale_closes_total", "Times that merged windows of a lane were sent by wall time, since no record came."),
 		connections: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: "tapecast", Subsystem: "hub", Name: "subscribers", Help: "Clients by the form that they read.",
 		}, []string{"form"}),
@@ -54,7 +56,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	if reg != nil {
 		reg.MustRegister(m.ticks, m.duplicates, m.conflicts, m.gaps, m.poison, m.passes, m.writes, m.bytes,
-			m.streams, m.stale, m.connections, m.drops, m.groups, m.demotions, m.promotions, m.lag)
+			m.streams, m.stale, m.staleCloses, m.connections, m.drops, m.groups, m.demotions, m.promotions, m.lag)
 	}
 	return m
 }

@@ -128,6 +128,12 @@ func (s *Shard) take(p *pass) {
 			seat.sub.mark(seat.slot)
 		}
 	}
+	for _, lane := range p.stale {
+		for i := len(s.members) - 1; i >= 0; i-- {
+			sub := s.members[i]
+			sub.atCut(func() { sub.overtake(lane) })
+		}
+	}
 	for _, a := range p.attached {
 		if a.shard != s.index {
 			continue

@@ -102,11 +102,18 @@ func (c *Subscriber) rebase(from *Cursor, at *cut) {
 	pos := c.reached.pos.Clone()
 	if c.live() == 0 {
 		copy(pos, cursor)
-	} else {
-		c.origin = nil
 	}
 	for lane := range pos {
 		pos[lane] = min(pos[lane], at.pos[lane], cursor[lane])
+	}
+	if c.live() > 0 {
+		// Of some symbols it has what it had, of others what the cursor says: of all
+		// no more than the lesser of both.
+		level := c.cursorLevel()
+		if c.origin != nil {
+			level = c.origin.Level
+		}
+		c.origin, c.also = &Cursor{Tape: at.tape, Place: Place{Position: pos, Level: level.under(from.Level)}}, nil
 	}
 	c.reached = &cut{tape: at.tape, pos: pos, time: at.time}
 }

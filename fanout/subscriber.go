@@ -141,17 +141,20 @@ func (c *Subscriber) Gone() { c.shard.Post(func() { c.leave(true) }) }
 // Do runs f on the shard's goroutine when the subscriber is between two flushes,
 // so that what f sends or changes falls at a cut. Safe from any goroutine.
 func (c *Subscriber) Do(f func()) {
-	c.shard.Post(func() {
-		if c.gone || c.ending != nil {
-			return
-		}
-		if len(c.commands) >= mostCommands {
-			c.drop(Bye{Code: "limit", Retry: int64(time.Second), Close: 4101})
-			return
-		}
-		c.commands = append(c.commands, f)
-		c.shard.queue(c)
-	})
+	c.shard.Post(func() { c.atCut(f) })
+}
+
+// atCut is Do on the shard's goroutine.
+func (c *Subscriber) atCut(f func()) {
+	if c.gone || c.ending != nil {
+		return
+	}
+	if len(c.commands) >= mostCommands {
+		c.drop(Bye{Code: "limit", Retry: int64(time.Second), Close: 4101})
+		return
+	}
+	c.commands = append(c.commands, f)
+	c.shard.queue(c)
 }
 
 // Send queues one whole message that write appends; it gets the cursor of the
