@@ -40,9 +40,10 @@ type SymbolWindow struct {
 
 // cut is a place between two batches: what every flush ends with.
 type cut struct {
-	tape feed.TapeID
-	pos  feed.Position
-	time int64 // tape time, ns UTC
+	tape   feed.TapeID
+	pos    feed.Position
+	time   int64 // tape time, ns UTC: of the lane that is behind most
+	newest int64 // tape time of the newest record, ns UTC
 
 	once   sync.Once
 	cursor string

@@ -45,7 +45,8 @@ func (c *Subscriber) deliver(now time.Time) {
 			c.leave(true)
 			return
 		}
-		c.shard.hub.metrics.wrote(n)
+		c.shard.wrote.writes++
+		c.shard.wrote.bytes += n
 		c.bytes += n
 		if n < len(buf) {
 			c.rewind(buf, n)

@@ -246,6 +246,7 @@ func (h *Hub) newCut() *cut {
 		if i == 0 || h.lanes[i].time < c.time {
 			c.time = h.lanes[i].time
 		}
+		c.newest = max(c.newest, h.lanes[i].time)
 	}
 	return c
 }

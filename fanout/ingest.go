@@ -20,6 +20,7 @@ func (h *Hub) Ingest(b *Batch) error {
 	if b.Records == nil && b.Next == 0 {
 		return nil
 	}
+	begin := h.now()
 	l := &h.lanes[b.Lane]
 	if len(b.Records) > 0 {
 		l.staleAt.Store(0)
@@ -40,9 +41,10 @@ func (h *Hub) Ingest(b *Batch) error {
 	}
 	l.next = max(l.next, b.Next)
 	l.end = max(b.End, l.next)
-	l.heard = h.now().UnixNano()
+	l.heard = begin.UnixNano()
 	h.sendOpenBars(l)
 	h.evict(l)
+	h.metrics.ingest.Observe(h.now().Sub(begin).Seconds())
 	return nil
 }
 
@@ -341,20 +343,25 @@ func (h *Hub) evict(l *lane) {
 	}
 	l.evicted = l.time
 	limit := l.time - int64(h.options.Window)
+	before := l.memory
+	l.memory = memory{}
 	for _, s := range l.symbols {
 		s.ring.evict(func(e *entry) bool { return e.TS < limit }, s.forget)
+		l.memory.ring += s.ring.bytes()
 		for _, stream := range s.streams {
-			stream.evict(limit)
+			l.memory.chunks += stream.evict(limit)
 		}
 		for _, m := range s.mergers {
 			for _, stream := range m.streams {
-				stream.evict(limit)
+				l.memory.chunks += stream.evict(limit)
 			}
 		}
 		for _, b := range s.bars {
-			b.evict(limit)
+			l.memory.chunks += b.evict(limit)
 		}
 	}
+	h.metrics.memory.Add(float64(l.memory.ring - before.ring))
+	h.metrics.chunks.Add(float64(l.memory.chunks - before.chunks))
 	l.steps.evict(func(s *step) bool { return s.ts < limit }, nil)
 }
 

@@ -20,10 +20,14 @@ type lane struct {
 	until   int64        // the next whole second at which bars may close
 	due     int64        // the next step at which merged windows may close
 	symbols []*Symbol
+	memory  memory
 	evicted int64        // tape time of the last eviction
 	steps   recent[step] // where its steps began
 	merging []*merger    // hold something that a window's end will send
 }
+
+// memory is what a lane's symbols hold, in bytes, as of the last eviction.
+type memory struct{ ring, chunks int }
 
 // step says that the record at offset was the first whose time reached ts, a
 // multiple of grid, ns UTC: windows that end by then close there.

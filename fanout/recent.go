@@ -3,6 +3,7 @@ package fanout
 import (
 	"sort"
 	"sync/atomic"
+	"unsafe"
 )
 
 // recentBlock is how many items share an allocation.
@@ -54,6 +55,9 @@ func (r *recent[T]) evict(old func(newest *T) bool, gone func(items []T)) {
 	kept := append([]*block[T](nil), blocks[drop:]...)
 	r.blocks.Store(&kept)
 }
+
+// bytes returns the size of the list's blocks. Writer only.
+func (r *recent[T]) bytes() int { return len(r.load()) * int(unsafe.Sizeof(block[T]{})) }
 
 func (r *recent[T]) load() []*block[T] {
 	if p := r.blocks.Load(); p != nil {

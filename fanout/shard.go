@@ -24,6 +24,7 @@ type Shard struct {
 	held    []*Subscriber // polls that wait
 	paced   []*Subscriber // have slots served at their own pace
 	now     int64         // when the present pass began, ns
+	wrote   wrote         // in the present pass
 	scratch []byte
 	pieces  []piece
 	swept   time.Time
@@ -102,7 +103,18 @@ func (s *Shard) Pass(now time.Time) time.Time {
 		s.swept = now
 		s.sweep(now)
 	}
+	s.report()
 	return s.nextCall(now)
+}
+
+// report adds what was written to the metrics.
+func (s *Shard) report() {
+	if s.wrote.writes == 0 {
+		return
+	}
+	end := s.hub.now().UnixNano()
+	s.hub.metrics.passed(s.wrote, time.Duration(end-s.now), time.Duration(end-s.at.cut.newest))
+	s.wrote = wrote{}
 }
 
 func (s *Shard) runInbox() {

@@ -3,6 +3,7 @@ package fanout
 import (
 	"sort"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/tapecast/tapecast/charts"
 )
@@ -120,13 +121,18 @@ func (s *Stream) publish() {
 	s.unseen = s.last
 }
 
-// evict drops the chunks whose messages are all older than ts. Ingest only.
-func (s *Stream) evict(ts int64) {
+// evict drops the chunks whose messages are all older than ts, and returns the
+// memory of those that are left, in bytes. Ingest only.
+func (s *Stream) evict(ts int64) (left int) {
 	c := s.oldest.Load()
 	for next := c.next.Load(); next != nil && c.newest < ts; next = c.next.Load() {
 		c = next
 	}
 	s.oldest.Store(c)
+	for ; c != nil; c = c.next.Load() {
+		left += len(c.data) + len(c.index)*int(unsafe.Sizeof(message{}))
+	}
+	return left
 }
 
 // end returns one past the chunk's last byte as far as head tells.
