@@ -42,6 +42,9 @@ type serveConfig struct {
 	shards     int
 	limits     server.Limits
 	sendBuffer int
+	lowat      int
+	cadence    time.Duration
+	portable   bool
 }
 
 func (c *serveConfig) bind(flags *pflag.FlagSet) {
@@ -54,7 +57,23 @@ func (c *serveConfig) bind(flags *pflag.FlagSet) {
 	flags.IntVar(&c.limits.Symbols, "max-symbols", 1000, "symbols that one client may watch")
 	flags.IntVar(&c.limits.Streams, "max-streams", 50_000, "WebSocket and SSE connections at once")
 	flags.IntVar(&c.limits.Polls, "max-polls", 2000, "long polls that wait at once")
-	flags.IntVar(&c.sendBuffer, "send-buffer", 16<<10, "kernel's send buffer of a connection, bytes; small, so that a slow client is seen")
+	flags.IntVar(&c.sendBuffer, "send-buffer", 0, "kernel's send buffer of a connection, bytes (default 64 KiB on Linux, else 16 KiB)")
+	flags.IntVar(&c.lowat, "not-sent-lowat", 16<<10, "bytes that may wait in it unsent, on Linux; small, so that a slow client is seen; 0: no bound")
+	flags.DurationVar(&c.cadence, "cadence", 5*time.Millisecond, "how long a busy goroutine rests to write more at once, 20ms at the most; 0: it never rests")
+	flags.BoolVar(&c.portable, "portable", false, "drive connections as on systems without epoll")
+}
+
+// sockets returns the driver's options, where 0 would be the default: for flags it
+// means none.
+func (c *serveConfig) sockets(log *slog.Logger) socket.Options {
+	o := socket.Options{SendBuffer: c.sendBuffer, NotSentLowat: c.lowat, Cadence: c.cadence, Portable: c.portable, Log: log}
+	if o.NotSentLowat == 0 {
+		o.NotSentLowat = -1
+	}
+	if o.Cadence == 0 {
+		o.Cadence = -1
+	}
+	return o
 }
 
 func newNode() *cobra.Command {
@@ -190,7 +209,7 @@ func (n *node) followTape(ctx context.Context) error {
 	if err := f.load(ctx, hub); err != nil {
 		return err
 	}
-	driver, err := socket.New(socket.Options{SendBuffer: n.config.serve.sendBuffer, Log: n.log})
+	driver, err := socket.New(n.config.serve.sockets(n.log))
 	if err != nil {
 		return err
 	}

@@ -10,10 +10,10 @@ import (
 	"github.com/tapecast/tapecast/fanout"
 )
 
-// conn is a connection that was taken over. The shard's goroutine writes and
+// conn is a connection of the portable loop. The shard's goroutine writes and
 // closes; the goroutine of run reads, and is the last to let go of it.
 type conn struct {
-	driver  *Driver
+	loop    *portable
 	session Session
 	sub     *fanout.Subscriber
 	nc      *net.TCPConn
@@ -33,21 +33,14 @@ type conn struct {
 
 var _ fanout.Socket = (*conn)(nil)
 
-func newConn(d *Driver, nc net.Conn, form fanout.Form, s Session) (*conn, error) {
-	tcp, ok := nc.(*net.TCPConn)
-	if !ok {
-		return nil, fmt.Errorf("socket: %T can't be taken over, a plain TCP connection is needed: end TLS in front of the node", nc)
-	}
+func newConn(l *portable, tcp *net.TCPConn, form fanout.Form, s Session) (*conn, error) {
 	raw, err := tcp.SyscallConn()
 	if err != nil {
 		return nil, fmt.Errorf("socket: %w", err)
 	}
-	if err := tcp.SetWriteBuffer(d.options.SendBuffer); err != nil {
-		return nil, fmt.Errorf("socket: send buffer of %d bytes: %w", d.options.SendBuffer, err)
-	}
-	c := &conn{driver: d, session: s, nc: tcp, raw: raw, closed: make(chan struct{})}
+	c := &conn{loop: l, session: s, nc: tcp, raw: raw, closed: make(chan struct{})}
 	if form == fanout.Frames {
-		c.parser = &parser{limit: d.options.MaxMessage, events: c}
+		c.parser = &parser{limit: l.driver.options.MaxMessage, events: c}
 	}
 	c.sender = func(fd uintptr) bool {
 		c.sent, c.err = send(fd, c.out)
@@ -68,7 +61,7 @@ func (c *conn) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	if c.sent < len(p) {
-		c.driver.tasks.Go(c.awaitRoom)
+		c.loop.tasks.Go(c.awaitRoom)
 	}
 	return c.sent, nil
 }
@@ -82,6 +75,14 @@ func (c *conn) awaitRoom() {
 	}
 }
 
+// Unsent returns how many bytes the client has not acknowledged yet, or -1 where
+// the system does not tell. Shard's goroutine only, before Close.
+func (c *conn) Unsent() int {
+	n := -1
+	_ = c.raw.Control(func(fd uintptr) { n = unsent(int(fd)) })
+	return n
+}
+
 // Close implements fanout.Socket: the connection's goroutine does the rest.
 func (c *conn) Close(abort bool) {
 	c.abort = abort
@@ -91,7 +92,7 @@ func (c *conn) Close(abort bool) {
 		_ = c.nc.SetLinger(0)
 		_ = c.nc.SetDeadline(time.Unix(1, 0))
 	} else {
-		_ = c.nc.SetDeadline(time.Now().Add(c.driver.options.Linger))
+		_ = c.nc.SetDeadline(time.Now().Add(c.loop.driver.options.Linger))
 		_ = c.nc.CloseWrite()
 	}
 	close(c.closed)
@@ -102,12 +103,12 @@ func (c *conn) hurry() { _ = c.nc.SetDeadline(time.Unix(1, 0)) }
 
 // run reads until the connection is over, and closes it.
 func (c *conn) run(early []byte) {
-	defer c.driver.forget(c)
+	defer c.loop.forget(c)
 	err := c.read(early)
 	var v *violation
 	switch {
 	case errors.As(err, &v):
-		c.driver.log.Debug("a client broke the WebSocket protocol", "reason", v.reason, "peer", c.nc.RemoteAddr().String())
+		c.loop.driver.log.Debug("a client broke the WebSocket protocol", "reason", v.reason, "peer", c.nc.RemoteAddr().String())
 		c.finish(fanout.Bye{Code: "bad_request", Close: v.code})
 	case errors.Is(err, errPeerClosed):
 		c.finish(fanout.Bye{Close: c.parser.closeCode})
@@ -125,7 +126,7 @@ func (c *conn) run(early []byte) {
 // its time.
 func (c *conn) finish(b fanout.Bye) {
 	c.sub.Do(func() { c.sub.End(b) })
-	t := time.NewTimer(c.driver.options.Linger)
+	t := time.NewTimer(c.loop.driver.options.Linger)
 	defer t.Stop()
 	select {
 	case <-c.closed:

@@ -1,9 +1,10 @@
 package socket
 
 import (
+	"bufio"
 	"errors"
 	"io"
-	"net"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,9 +14,10 @@ import (
 )
 
 // clientText is a client's text message; the first byte of frame says so.
+
 func clientText(s string) []byte { return frame(0x81, s) }
 
-func clientClose(code uint16, reason string) []byte { return frame(0x88, closing(code, reason)) }
+func clientClose(code uint16, reason string) []byte { return frame(0x88, closeWith(code, reason)) }
 
 func put(t *testing.T, w io.Writer, b []byte) {
 	t.Helper()
@@ -25,7 +27,8 @@ func put(t *testing.T, w io.Writer, b []byte) {
 }
 
 // wait fails the test if an event does not come.
-func wait[T any](t *testing.T, c <-chan T, what string) T {
+
+func wait[T any](t testing.TB, c <-chan T, what string) T {
 	t.Helper()
 	select {
 	case v := <-c:
@@ -37,232 +40,255 @@ func wait[T any](t *testing.T, c <-chan T, what string) T {
 }
 
 func TestSnapshotAndLive(t *testing.T) {
-	f := newTape(t)
-	d := start(t, f, Options{})
-	client, _ := connect(t, d, f, fanout.Frames, nil)
-	in := newFrames(t, client)
-	in.until("snapshot")
-	for range 100 {
-		f.trades(3)
-	}
-	for seq := uint64(1); seq <= 300; seq++ {
-		if m := in.until("trade"); m.Seq != seq {
-			t.Fatalf("got trade %d, want %d", m.Seq, seq)
+	eachDriver(t, func(t *testing.T, o Options) {
+		f := newTape(t)
+		d := start(t, f, o)
+		client, _ := connect(t, d, f, fanout.Frames, nil)
+		in := newFrames(t, client)
+		in.until("snapshot")
+		for range 100 {
+			f.trades(3)
 		}
-	}
+		for seq := uint64(1); seq <= 300; seq++ {
+			if m := in.until("trade"); m.Seq != seq {
+				t.Fatalf("got trade %d, want %d", m.Seq, seq)
+			}
+		}
+	})
 }
 
 // TestSlowReader has a client that reads nothing while far more than all buffers
+
 // hold is published: its socket fills, and when it reads everything is there, in
+
 // order.
+
 func TestSlowReader(t *testing.T) {
-	const n = 20_000
-	f := newTape(t)
-	d := start(t, f, Options{})
-	client, v := connect(t, d, f, fanout.Frames, nil)
-	wait(t, v.started, "start")
-	f.trades(n) // one batch, so that there is no cut before its end
-	// The pass that runs the first of two posts delivers all that is published, or
-	// as much as the socket takes, before the second is run.
-	for range 2 {
-		ran := make(chan struct{})
-		f.hub.Shards()[0].Post(func() { close(ran) })
-		wait(t, ran, "a pass")
-	}
-	// A command is run at a cut, which the client can't reach.
-	put(t, client, clientText("waits"))
-	select {
-	case <-v.texts:
-		t.Fatal("the socket was never full: the test shows nothing")
-	case <-time.After(50 * time.Millisecond):
-	}
-	in := newFrames(t, client)
-	for seq := uint64(1); seq <= n; seq++ {
-		if m := in.until("trade"); m.Seq != seq {
-			t.Fatalf("got trade %d, want %d", m.Seq, seq)
+	eachDriver(t, func(t *testing.T, o Options) {
+		const n = 20_000
+		f := newTape(t)
+		d := start(t, f, o)
+		client, v := connect(t, d, f, fanout.Frames, nil)
+		wait(t, v.started, "start")
+		f.trades(n) // one batch, so that there is no cut before its end
+		// The pass that runs the first of two posts delivers all that is published, or
+		// as much as the socket takes, before the second is run.
+		for range 2 {
+			ran := make(chan struct{})
+			f.hub.Shards()[0].Post(func() { close(ran) })
+			wait(t, ran, "a pass")
 		}
-	}
-	wait(t, v.texts, "the command")
+		// A command is run at a cut, which the client can't reach.
+		put(t, client, clientText("waits"))
+		select {
+		case <-v.texts:
+			t.Fatal("the socket was never full: the test shows nothing")
+		case <-time.After(50 * time.Millisecond):
+		}
+		in := newFrames(t, client)
+		for seq := uint64(1); seq <= n; seq++ {
+			if m := in.until("trade"); m.Seq != seq {
+				t.Fatalf("got trade %d, want %d", m.Seq, seq)
+			}
+		}
+		wait(t, v.texts, "the command")
+	})
 }
 
 // TestStalled drives the shard by hand: a client that takes no byte is reset
+
 // after 30 s, not before.
+
 func TestStalled(t *testing.T) {
-	const n = 20_000
-	f := newTape(t)
-	d, err := New(Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	shard := f.hub.Shards()[0]
-	client, v := connect(t, d, f, fanout.Frames, nil)
-	other, w := connect(t, d, f, fanout.Frames, nil)
-	now := time.Now()
-	pass := func(after time.Duration) { shard.Pass(now.Add(after)) }
-	pass(0)
-	<-v.started
-	<-w.started
-	f.hub.Publish()
-	pass(0)
-	caughtUp := make(chan struct{})
-	go func() {
-		defer close(caughtUp)
-		in := newFrames(t, other)
-		for seq := uint64(0); seq < n; {
-			seq = in.until("trade").Seq
+	eachDriver(t, func(t *testing.T, o Options) {
+		const n = 20_000
+		f := newTape(t)
+		d, err := New(o)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}()
-	for range n / 100 {
-		f.trades(100)
+		shard := f.hub.Shards()[0]
+		client, v := connect(t, d, f, fanout.Frames, nil)
+		other, w := connect(t, d, f, fanout.Frames, nil)
+		now := time.Now()
+		pass := func(after time.Duration) {
+			look(t, d, shard)
+			shard.Pass(now.Add(after))
+		}
 		pass(0)
-	}
-	for open := true; open; {
-		select {
-		case <-caughtUp:
-			open = false
-		case <-time.After(time.Millisecond): // gives the reader time; the shard's time stands still
+		<-v.started
+		<-w.started
+		f.hub.Publish()
+		pass(0)
+		caughtUp := make(chan struct{})
+		go func() {
+			defer close(caughtUp)
+			in := newFrames(t, other)
+			for seq := uint64(0); seq < n; {
+				seq = in.until("trade").Seq
+			}
+		}()
+		for range n / 100 {
+			f.trades(100)
 			pass(0)
 		}
-	}
-	for s := 1; s < 30; s++ {
-		pass(time.Duration(s) * time.Second)
-		if shard.Members() != 2 {
-			t.Fatalf("%d members after %d s", shard.Members(), s)
-		}
-	}
-	pass(30*time.Second + time.Millisecond)
-	pass(31*time.Second + time.Millisecond)
-	wait(t, v.ended, "the end")
-	if shard.Members() != 1 {
-		t.Errorf("%d members, want the one that reads", shard.Members())
-	}
-	if _, err := io.Copy(io.Discard, client); !errors.Is(err, syscall.ECONNRESET) {
-		t.Errorf("the stalled client got %v, want a reset", err)
-	}
-	// The loop of Run ends the other one and waits for all goroutines.
-	runToEnd(t, d, f)
-	wait(t, w.ended, "the other's end")
-}
-
-func TestCloseHandshake(t *testing.T) {
-	f := newTape(t)
-	d := start(t, f, Options{})
-	for name, c := range map[string]struct {
-		in   []byte
-		code uint16
-	}{
-		"normal":   {clientClose(1000, "done"), 1000},
-		"own code": {clientClose(4000, ""), 4000},
-		"empty":    {frame(0x88, ""), 1000},
-	} {
-		client, v := connect(t, d, f, fanout.Frames, nil)
-		in := newFrames(t, client)
-		in.until("snapshot")
-		put(t, client, c.in)
-		in.end(c.code)
-		client.Close()
-		wait(t, v.ended, name)
-	}
-}
-
-func TestViolationSaysBye(t *testing.T) {
-	f := newTape(t)
-	d := start(t, f, Options{MaxMessage: 1000})
-	for name, c := range map[string]struct {
-		in   []byte
-		code uint16
-	}{
-		"unmasked":  {[]byte{0x81, 0x01, 'a'}, 1002},
-		"binary":    {frame(0x82, "a"), 1003},
-		"not UTF-8": {clientText("\xff"), 1007},
-		"too long":  {clientText(strings.Repeat("x", 1001)), 1009},
-	} {
-		t.Run(name, func(t *testing.T) {
-			client, v := connect(t, d, f, fanout.Frames, nil)
-			in := newFrames(t, client)
-			in.until("snapshot")
-			put(t, client, c.in)
-			if m := in.until("bye"); m.Code != "bad_request" {
-				t.Errorf("code %q", m.Code)
+		for open := true; open; {
+			select {
+			case <-caughtUp:
+				open = false
+			case <-time.After(time.Millisecond): // gives the reader time; the shard's time stands still
+				pass(0)
 			}
-			in.end(c.code)
-			wait(t, v.ended, "the end")
-		})
-	}
+		}
+		for s := 1; s < 30; s++ {
+			pass(time.Duration(s) * time.Second)
+			if shard.Members() != 2 {
+				t.Fatalf("%d members after %d s", shard.Members(), s)
+			}
+		}
+		pass(30*time.Second + time.Millisecond)
+		pass(31*time.Second + time.Millisecond)
+		wait(t, v.ended, "the end")
+		if shard.Members() != 1 {
+			t.Errorf("%d members, want the one that reads", shard.Members())
+		}
+		if _, err := io.Copy(io.Discard, client); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("the stalled client got %v, want a reset", err)
+		}
+		// The loop of Run ends the other one and waits for all goroutines.
+		runToEnd(t, d, f)
+		wait(t, w.ended, "the other's end")
+	})
 }
 
 func TestPingIsAnswered(t *testing.T) {
-	f := newTape(t)
-	d := start(t, f, Options{})
-	client, _ := connect(t, d, f, fanout.Frames, nil)
-	in := newFrames(t, client)
-	in.until("snapshot")
-	put(t, client, frame(0x89, "are you there"))
-	op, payload, err := in.next()
-	if err != nil || op != opPong || string(payload) != "are you there" {
-		t.Fatalf("op %x %q: %v", op, payload, err)
-	}
+	eachDriver(t, func(t *testing.T, o Options) {
+		f := newTape(t)
+		d := start(t, f, o)
+		client, _ := connect(t, d, f, fanout.Frames, nil)
+		in := newFrames(t, client)
+		in.until("snapshot")
+		put(t, client, frame(0x89, "are you there"))
+		op, payload, err := in.next()
+		if err != nil || op != opPong || string(payload) != "are you there" {
+			t.Fatalf("op %x %q: %v", op, payload, err)
+		}
+	})
 }
 
 // TestEarlyBytes gives the driver what a client sent right behind its handshake,
+
 // cut in the middle of a message.
+
 func TestEarlyBytes(t *testing.T) {
-	f := newTape(t)
-	d := start(t, f, Options{})
-	b := append(clientText("one"), clientText("two")...)
-	client, v := connect(t, d, f, fanout.Frames, b[:12])
-	put(t, client, b[12:])
-	for _, want := range []string{"one", "two"} {
-		if got := wait(t, v.texts, want); got != want {
-			t.Errorf("got %q, want %q", got, want)
+	eachDriver(t, func(t *testing.T, o Options) {
+		f := newTape(t)
+		d := start(t, f, o)
+		b := append(clientText("one"), clientText("two")...)
+		client, v := connect(t, d, f, fanout.Frames, b[:12])
+		put(t, client, b[12:])
+		for _, want := range []string{"one", "two"} {
+			if got := wait(t, v.texts, want); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
 		}
-	}
-	// Both are answered, in the same order.
-	in := newFrames(t, client)
-	in.until("echo")
-	in.until("echo")
+		// Both are answered, in the same order.
+		in := newFrames(t, client)
+		in.until("echo")
+		in.until("echo")
+	})
 }
 
 // TestLastBytesArrive ends a client that has sent what was never read: what it
+
 // was sent arrives all the same.
-func TestLastBytesArrive(t *testing.T) {
-	f := newTape(t)
-	d := start(t, f, Options{})
-	client, v := connect(t, d, f, fanout.Event, nil)
-	c := wait(t, v.started, "start")
-	f.trades(50)
-	put(t, client, []byte("nobody reads this"))
-	// What is run at a cut goes before the flush that follows it.
-	flushing := make(chan struct{})
-	c.Do(func() { close(flushing) })
-	wait(t, flushing, "the flush")
-	c.Do(func() { c.End(fanout.Bye{Code: "draining", Close: 1012}) })
-	wait(t, v.ended, "the end")
-	put(t, client, []byte("nor this"))
-	all, err := io.ReadAll(client)
-	if err != nil {
-		t.Fatalf("after %d bytes: %v", len(all), err)
-	}
-	if s := string(all); !strings.Contains(s, `"seq":50`) || !strings.Contains(s[strings.LastIndex(s, "data:"):], `"type":"bye"`) {
-		t.Errorf("the end is missing: %q", s[max(0, len(s)-300):])
-	}
+
+// TestConversations holds what RFC 6455 says against whole connections: the
+
+// answer to each case is messages, pongs, or a close frame with the right code.
+
+// TestManyAtOnce has a client send far more commands than it reads answers of,
+
+// in one go: all are carried out, in order, each in its turn.
+
+func TestManyAtOnce(t *testing.T) {
+	const n = 5_000
+	eachDriver(t, func(t *testing.T, o Options) {
+		f := newTape(t)
+		d := start(t, f, o)
+		client, v := connect(t, d, f, fanout.Frames, nil)
+		sent := make(chan error, 1)
+		go func() {
+			var b []byte
+			for i := range n {
+				b = append(b, clientText(strconv.Itoa(i))...)
+			}
+			_, err := client.Write(b)
+			sent <- err
+		}()
+		in := newFrames(t, client)
+		for i := range n {
+			if got := wait(t, v.texts, "a command"); got != strconv.Itoa(i) {
+				t.Fatalf("got %q, want %d", got, i)
+			}
+			in.until("echo")
+		}
+		if err := <-sent; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
-func TestPeerVanishes(t *testing.T) {
-	f := newTape(t)
-	d := start(t, f, Options{})
-	for name, leave := range map[string]func(*net.TCPConn) error{
-		"FIN":        func(c *net.TCPConn) error { return c.Close() },
-		"half-close": (*net.TCPConn).CloseWrite,
-		"RST":        func(c *net.TCPConn) error { return errors.Join(c.SetLinger(0), c.Close()) },
-	} {
-		for _, form := range []fanout.Form{fanout.Frames, fanout.Events} {
-			client, v := connect(t, d, f, form, nil)
-			wait(t, v.started, "start")
-			if err := leave(client); err != nil {
-				t.Fatal(err)
+// TestVanishedIsNoticed tells how long it takes until the end of a client is
+
+// known, on an idle connection of each transport.
+
+// TestClientThatStays is ended in order and does not close its side: the
+
+// connection is closed after Linger all the same.
+
+// TestChatter has a client of events that sends what nobody wants, more than any
+
+// buffer: it is dropped, and the events go on.
+
+func TestChatter(t *testing.T) {
+	eachDriver(t, func(t *testing.T, o Options) {
+		f := newTape(t)
+		d := start(t, f, o)
+		client, v := connect(t, d, f, fanout.Event, nil)
+		wait(t, v.started, "start")
+		put(t, client, make([]byte, 16<<20))
+		f.trades(1)
+		in := bufio.NewScanner(client)
+		for in.Scan() {
+			if strings.Contains(in.Text(), `"type":"trade"`) {
+				return
 			}
-			wait(t, v.ended, name)
 		}
-	}
+		t.Errorf("the events ended: %v", in.Err())
+	})
+}
+
+// TestUnsent asks how much a client that reads nothing has not acknowledged.
+
+func TestUnsent(t *testing.T) {
+	eachDriver(t, func(t *testing.T, o Options) {
+		f := newTape(t)
+		d := start(t, f, o)
+		connect(t, d, f, fanout.Frames, nil)
+		s, ok := onlySocket(t, d, f.hub.Shards()[0]).(interface{ Unsent() int })
+		if !ok {
+			t.Fatal("the socket does not tell")
+		}
+		f.trades(20_000)
+		var got []int
+		for range 2 { // the pass that runs the first delivers before the second is run
+			n := make(chan int, 1)
+			f.hub.Shards()[0].Post(func() { n <- s.Unsent() })
+			got = append(got, wait(t, n, "the answer"))
+		}
+		if last := got[1]; hasEpoll && last < 1000 || !hasEpoll && last != -1 {
+			t.Errorf("%v bytes", got)
+		}
+	})
 }

@@ -4,7 +4,10 @@
 //
 // A Driver is what a server sees: it gives a connection to Take together with a
 // Session, and hears of it again by the Session alone. How bytes get in and out
-// is the driver's own business. Here that is Go's netpoller, with one goroutine
-// per connection that reads; writes are made by the shard's goroutine and never
-// block.
+// is the driver's own business, and there are two ways. On Linux each shard has
+// an epoll instance, and its one goroutine does everything for all of its
+// connections: an idle one costs a few hundred bytes. Elsewhere, and where
+// Options.Portable says so, connections stay in Go's netpoller with a goroutine
+// each that reads; the shard's goroutine writes. Writes never block in either.
+// DESIGN.md tells how, and what was measured.
 package socket

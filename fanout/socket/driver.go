@@ -3,9 +3,11 @@ package socket
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tapecast/tapecast/fanout"
@@ -13,10 +15,22 @@ import (
 
 // Options says what a driver is to be. The zero value is good.
 type Options struct {
+	// Portable chooses the portable driver where there is a faster one: on Linux,
+	// where epoll is the default. Both do the same.
+	Portable bool
+	// Cadence bounds how long a shard rests between two passes when they are long
+	// (see pause); 5 ms by default, 20 ms at the most. It trades the latency of a
+	// busy shard for CPU. Negative: it never rests.
+	Cadence time.Duration
 	// SendBuffer is the size of the kernel's send buffer of each connection, in
-	// bytes; 16 KiB by default. It is small on purpose: what waits there can't be
-	// merged any more, and hides that a client is slow.
+	// bytes; by default 64 KiB where NotSentLowat works, else 16 KiB. It bounds
+	// what is on its way, so it is not to be small where that is long.
 	SendBuffer int
+	// NotSentLowat bounds how many bytes may wait in that buffer to be sent
+	// (TCP_NOTSENT_LOWAT; Linux only); 16 KiB by default, negative: no bound. It is
+	// small on purpose: what waits there can't be merged any more, and hides that
+	// a client is slow.
+	NotSentLowat int
 	// MaxMessage is the longest message that a WebSocket client may send, in
 	// bytes; 64 KiB by default.
 	MaxMessage int
@@ -34,8 +48,9 @@ type Session interface {
 	// Text takes one whole text message of a WebSocket, which is only lent. What
 	// it returns, if not nil, is run at the next cut, as Subscriber.Do does, and
 	// only then the next message is read: a client that sends faster than it
-	// reads is slowed down by its own connection. Called by one goroutine of the
-	// connection.
+	// reads is slowed down by its own connection. The calls for one connection
+	// follow each other, on the shard's goroutine or on one of the connection's
+	// own, so Text must neither wait nor touch what belongs to the shard.
 	Text(c *fanout.Subscriber, msg []byte) func()
 	// End is called last, on the shard's goroutine.
 	End()
@@ -45,20 +60,32 @@ type Session interface {
 type Driver struct {
 	options Options
 	log     *slog.Logger
-	buffers sync.Pool // of *[]byte to read into
 
-	mu      sync.Mutex
-	conns   map[*conn]struct{} // guarded by mu
-	closed  bool               // guarded by mu
-	emptied chan struct{}      // closed when closed and no connection is left
-	tasks   sync.WaitGroup     // goroutines of connections
+	mu     sync.RWMutex // held for reading while a connection is taken
+	loops  map[*fanout.Shard]loop
+	closed bool
+
+	live    atomic.Int64 // connections
+	ending  atomic.Bool
+	once    sync.Once
+	emptied chan struct{} // closed when ending and no connection is left
 }
 
-// readBuffer is the size of a read, in bytes.
-const readBuffer = 4 << 10
+// loop drives one shard and its connections.
+type loop interface {
+	// take makes a connection of the shard, and on success closes or keeps tcp.
+	// Any goroutine, before run has ended.
+	take(tcp *net.TCPConn, early []byte, form fanout.Form, s Session) error
+	// run calls the shard's Pass until ctx ends. Then it cuts off what is left and
+	// releases all that the loop has.
+	run(ctx context.Context)
+}
 
 // ErrClosed is returned by Take when the driver ends.
 var ErrClosed = errors.New("the node is shutting down")
+
+// mostCadence is where coalescing stops to help and latency begins to show.
+const mostCadence = 20 * time.Millisecond
 
 // New returns a driver that is to be run by Run, once.
 func New(o Options) (*Driver, error) {
@@ -68,8 +95,17 @@ func New(o Options) (*Driver, error) {
 	if o.SendBuffer < 0 || o.MaxMessage < 0 || o.Linger < 0 {
 		return nil, errors.New("socket: SendBuffer, MaxMessage and Linger must not be negative")
 	}
+	if o.Cadence > mostCadence {
+		return nil, fmt.Errorf("socket: a cadence of %v is too long, %v is the most", o.Cadence, mostCadence)
+	}
+	if o.Cadence == 0 {
+		o.Cadence = 5 * time.Millisecond
+	}
 	if o.SendBuffer == 0 {
-		o.SendBuffer = 16 << 10
+		o.SendBuffer = sendBuffer
+	}
+	if o.NotSentLowat == 0 {
+		o.NotSentLowat = 16 << 10
 	}
 	if o.MaxMessage == 0 {
 		o.MaxMessage = 64 << 10
@@ -80,23 +116,27 @@ func New(o Options) (*Driver, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Driver{options: o, log: o.Log, conns: map[*conn]struct{}{}, emptied: make(chan struct{})}
-	d.buffers.New = func() any {
-		b := make([]byte, readBuffer)
-		return &b
-	}
-	return d, nil
+	return &Driver{options: o, log: o.Log, loops: map[*fanout.Shard]loop{}, emptied: make(chan struct{})}, nil
 }
 
 // Run runs the shards until ctx ends. Then it takes no more connections and
 // waits, for Options.Linger at the most, for those that are there to be ended by
-// whoever started them; what is left is cut off. All goroutines have ended when
-// it returns. A server is to be stopped first, so that its clients hear of it.
+// whoever started them; what is left is cut off. All goroutines have ended and
+// all descriptors are closed when it returns. A server is to be stopped first, so
+// that its clients hear of it.
 func (d *Driver) Run(ctx context.Context, shards []*fanout.Shard) error {
-	stop := make(chan struct{})
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var loops sync.WaitGroup
+	defer func() {
+		stop()
+		loops.Wait()
+	}()
 	for _, s := range shards {
-		loops.Go(func() { loop(s, stop) })
+		l, err := d.loopOf(s)
+		if err != nil {
+			return err
+		}
+		loops.Go(func() { l.run(work) })
 	}
 	<-ctx.Done()
 	d.refuse()
@@ -105,90 +145,77 @@ func (d *Driver) Run(ctx context.Context, shards []*fanout.Shard) error {
 	select {
 	case <-d.emptied:
 	case <-t.C:
-		d.each(func(c *conn) { c.sub.Gone() })
 	}
-	close(stop)
-	loops.Wait()
-	d.each(func(c *conn) { c.hurry() })
-	d.tasks.Wait()
 	return nil
-}
-
-// loop calls a shard's Pass whenever it was woken or the time has come that the
-// last Pass asked for.
-func loop(s *fanout.Shard, stop <-chan struct{}) {
-	wake := make(chan struct{}, 1)
-	s.OnWake(func() {
-		select {
-		case wake <- struct{}{}:
-		default:
-		}
-	})
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	var due time.Time
-	for {
-		now := time.Now()
-		if next := s.Pass(now); !next.Equal(due) {
-			due = next
-			timer.Reset(due.Sub(now))
-		}
-		select {
-		case <-wake:
-		case <-timer.C:
-			due = time.Time{}
-		case <-stop:
-			s.OnWake(func() {})
-			s.Pass(time.Now())
-			return
-		}
-	}
 }
 
 // Take takes a connection over and gives its subscriber to the session. early
 // is what the client has sent already behind its handshake; it is only lent. On
-// an error the connection still belongs to the caller, and the session was not
+// success nc belongs to the driver, which may have closed it and go on with a
+// duplicate. On an error it still belongs to the caller, and the session was not
 // called.
 func (d *Driver) Take(nc net.Conn, early []byte, shard *fanout.Shard, form fanout.Form, s Session) error {
-	c, err := newConn(d, nc, form, s)
+	tcp, ok := nc.(*net.TCPConn)
+	if !ok {
+		return fmt.Errorf("socket: %T can't be taken over, a plain TCP connection is needed: end TLS in front of the node", nc)
+	}
+	if err := d.tune(tcp); err != nil {
+		return err
+	}
+	l, err := d.loopOf(shard)
 	if err != nil {
 		return err
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.mu.RLock()
+	defer d.mu.RUnlock()
 	if d.closed {
 		return ErrClosed
 	}
-	d.conns[c] = struct{}{}
-	c.sub = shard.NewSubscriber(c, form, s.End)
-	c.sub.Start(func() { s.Start(c.sub) })
-	early = append([]byte(nil), early...)
-	d.tasks.Go(func() { c.run(early) })
+	d.live.Add(1)
+	if err := l.take(tcp, early, form, s); err != nil {
+		d.forget()
+		return err
+	}
 	return nil
 }
 
+// loopOf returns the loop of a shard, and makes it first if there is none.
+func (d *Driver) loopOf(s *fanout.Shard) (loop, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if l := d.loops[s]; l != nil {
+		return l, nil
+	}
+	if d.closed {
+		return nil, ErrClosed
+	}
+	if !hasEpoll || d.options.Portable {
+		d.loops[s] = newPortable(d, s)
+		return d.loops[s], nil
+	}
+	l, err := newEpoll(d, s)
+	if err != nil {
+		return nil, err
+	}
+	d.loops[s] = l
+	return l, nil
+}
+
+// refuse takes no more connections. Those that were being taken are there when
+// it returns.
 func (d *Driver) refuse() {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.closed = true
-	if len(d.conns) == 0 {
-		close(d.emptied)
+	d.mu.Unlock()
+	d.ending.Store(true)
+	if d.live.Load() == 0 {
+		d.once.Do(func() { close(d.emptied) })
 	}
 }
 
-func (d *Driver) forget(c *conn) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.conns, c)
-	if d.closed && len(d.conns) == 0 {
-		close(d.emptied)
-	}
-}
-
-func (d *Driver) each(f func(*conn)) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for c := range d.conns {
-		f(c)
+// forget counts a connection out. Any goroutine.
+func (d *Driver) forget() {
+	if d.live.Add(-1) == 0 && d.ending.Load() {
+		d.once.Do(func() { close(d.emptied) })
 	}
 }

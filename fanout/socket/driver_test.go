@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ func runToEnd(t *testing.T, d *Driver, f *tape) {
 }
 
 func TestOptions(t *testing.T) {
-	for _, o := range []Options{{SendBuffer: -1}, {MaxMessage: -1}, {Linger: -1}} {
+	for _, o := range []Options{{SendBuffer: -1}, {MaxMessage: -1}, {Linger: -1}, {Cadence: 21 * time.Millisecond}} {
 		if _, err := New(o); err == nil {
 			t.Errorf("%+v was taken", o)
 		}
@@ -37,149 +38,126 @@ func TestOptions(t *testing.T) {
 // TestEndCutsOff ends a driver whose clients nobody has ended: they are reset,
 // and the driver takes no more.
 func TestEndCutsOff(t *testing.T) {
-	f := newTape(t)
-	d, err := New(Options{Linger: 50 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, v := connect(t, d, f, fanout.Frames, nil)
-	runToEnd(t, d, f)
-	wait(t, v.ended, "the end")
-	if _, err := io.Copy(io.Discard, client); err == nil {
-		t.Error("the client was not cut off")
-	}
-	_, server := pair(t)
-	defer server.Close()
-	if err := d.Take(server, nil, f.hub.Shards()[0], fanout.Frames, newViewer(f.hub)); !errors.Is(err, ErrClosed) {
-		t.Errorf("Take: %v", err)
-	}
+	eachDriver(t, func(t *testing.T, o Options) {
+		f := newTape(t)
+		o.Linger = 50 * time.Millisecond
+		d, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, v := connect(t, d, f, fanout.Frames, nil)
+		runToEnd(t, d, f)
+		wait(t, v.ended, "the end")
+		if _, err := io.Copy(io.Discard, client); err == nil {
+			t.Error("the client was not cut off")
+		}
+		_, server := pair(t)
+		defer server.Close()
+		if err := d.Take(server, nil, f.hub.Shards()[0], fanout.Frames, newViewer(f.hub)); !errors.Is(err, ErrClosed) {
+			t.Errorf("Take: %v", err)
+		}
+	})
+}
+
+// TestTakeOfClosed refuses a connection that is gone already, and leaves nothing.
+func TestTakeOfClosed(t *testing.T) {
+	eachDriver(t, func(t *testing.T, o Options) {
+		f := newTape(t)
+		d := start(t, f, o)
+		_, server := pair(t)
+		server.Close()
+		if err := d.Take(server, nil, f.hub.Shards()[0], fanout.Frames, newViewer(f.hub)); err == nil {
+			t.Error("it was taken over")
+		}
+		settled(t, d)
+	})
 }
 
 func TestTakeNeedsTCP(t *testing.T) {
-	f := newTape(t)
-	d := start(t, f, Options{})
-	a, b := net.Pipe()
-	defer a.Close()
-	defer b.Close()
-	if err := d.Take(a, nil, f.hub.Shards()[0], fanout.Frames, newViewer(f.hub)); err == nil {
-		t.Error("a pipe was taken over")
-	}
+	eachDriver(t, func(t *testing.T, o Options) {
+		f := newTape(t)
+		d := start(t, f, o)
+		a, b := net.Pipe()
+		defer a.Close()
+		defer b.Close()
+		if err := d.Take(a, nil, f.hub.Shards()[0], fanout.Frames, newViewer(f.hub)); err == nil {
+			t.Error("a pipe was taken over")
+		}
+	})
 }
 
-// TestNothingIsLeft connects and disconnects 1,000 times: neither goroutines nor
-// connections nor subscribers are left.
+// TestNothingIsLeft connects and disconnects 1,000 times, or 10,000 times: neither
+// goroutines nor descriptors nor subscribers are left.
 func TestNothingIsLeft(t *testing.T) {
-	f := newTape(t)
-	d := start(t, f, Options{})
-	client, v := connect(t, d, f, fanout.Frames, nil)
-	client.Close()
-	wait(t, v.ended, "the first one")
-	before := settled(t, d)
-	for range 20 {
-		var clients []*net.TCPConn
-		var viewers []*viewer
-		for range 50 {
-			client, v := connect(t, d, f, fanout.Frames, nil)
-			clients, viewers = append(clients, client), append(viewers, v)
-		}
-		f.trades(10)
-		for _, c := range clients {
-			c.Close()
-		}
-		for _, v := range viewers {
-			wait(t, v.ended, "the end")
-		}
+	rounds := 20
+	if full() {
+		rounds = 200
 	}
-	if after := settled(t, d); after > before {
-		t.Errorf("%d goroutines before, %d after", before, after)
-	}
-}
-
-// settled returns how many goroutines there are once the driver has no
-// connection.
-func settled(t *testing.T, d *Driver) int {
-	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		d.mu.Lock()
-		n := len(d.conns)
-		d.mu.Unlock()
-		if n == 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d connections are left", n)
-		}
-		runtime.Gosched()
-	}
-	// The last ones may be about to return.
-	least := runtime.NumGoroutine()
-	for range 1000 {
-		runtime.Gosched()
-		least = min(least, runtime.NumGoroutine())
-	}
-	return least
-}
-
-// BenchmarkWrite measures a write to a client that reads.
-func BenchmarkWrite(b *testing.B) {
-	ln, err := (&net.ListenConfig{}).Listen(b.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer ln.Close()
-	out, err := (&net.Dialer{}).DialContext(b.Context(), "tcp", ln.Addr().String())
-	if err != nil {
-		b.Fatal(err)
-	}
-	in, err := ln.Accept()
-	if err != nil {
-		b.Fatal(err)
-	}
-	drained := make(chan struct{})
-	go func() {
-		defer close(drained)
-		_, _ = io.Copy(io.Discard, out)
-	}()
-	d, err := New(Options{SendBuffer: 1 << 20})
-	if err != nil {
-		b.Fatal(err)
-	}
-	c, err := newConn(d, in, fanout.Frames, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	msg := make([]byte, 100)
-	b.ReportAllocs()
-	for b.Loop() {
-		c.out = msg
-		if err := errors.Join(c.raw.Write(c.sender), c.err); err != nil {
-			b.Fatal(err)
-		}
-		if c.sent < len(msg) {
-			if err := c.raw.Write(writable); err != nil {
-				b.Fatal(err)
+	eachDriver(t, func(t *testing.T, o Options) {
+		f := newTape(t)
+		d := start(t, f, o)
+		client, v := connect(t, d, f, fanout.Frames, nil)
+		client.Close()
+		wait(t, v.ended, "the first one")
+		before := settled(t, d)
+		for round := range rounds {
+			var clients []*net.TCPConn
+			var viewers []*viewer
+			for i := range 50 {
+				client, v := connect(t, d, f, [...]fanout.Form{fanout.Frames, fanout.Event}[i%2], nil)
+				clients, viewers = append(clients, client), append(viewers, v)
+			}
+			f.trades(10)
+			for i, c := range clients {
+				switch (i + round) % 3 {
+				case 0:
+					put(t, c, clientClose(1000, ""))
+				case 1:
+					_ = c.SetLinger(0)
+				}
+				c.Close()
+			}
+			for _, v := range viewers {
+				wait(t, v.ended, "the end")
 			}
 		}
-	}
-	in.Close()
-	<-drained
-	out.Close()
+		after := settled(t, d)
+		if after.goroutines > before.goroutines || after.files > before.files {
+			t.Errorf("%+v before, %+v after", before, after)
+		}
+		t.Logf("%d connections: %+v before, %+v after", 50*rounds, before, after)
+	})
 }
 
-func BenchmarkParser(b *testing.B) {
-	in := clientText(`{"op":"ack","ts":1764000000123456}`)
-	p := &parser{limit: 64 << 10, events: &silent{}}
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := p.feed(in); err != nil {
-			b.Fatal(err)
+// full reports whether the long forms of tests are wanted.
+func full() bool { return os.Getenv("TAPECAST_FULL") != "" }
+
+// resources are what a process may leak.
+type resources struct{ goroutines, files int }
+
+// settled returns what there is once the driver has no connection.
+func settled(t *testing.T, d *Driver) resources {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); d.live.Load() > 0; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d connections are left", d.live.Load())
 		}
 	}
+	// The last goroutines may be about to return.
+	r := resources{goroutines: runtime.NumGoroutine(), files: files(t)}
+	for range 1000 {
+		runtime.Gosched()
+		r.goroutines = min(r.goroutines, runtime.NumGoroutine())
+	}
+	return r
 }
 
-// silent hears nothing.
-type silent struct{}
-
-func (*silent) text([]byte) {}
-func (*silent) ping([]byte) {}
+// files returns how many descriptors the process has, where that can be asked.
+func files(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil && runtime.GOOS == "linux" {
+		t.Fatal(err)
+	}
+	return len(entries)
+}

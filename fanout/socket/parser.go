@@ -5,12 +5,13 @@ import (
 	"unicode/utf8"
 )
 
-// events is who a parser tells what has come.
+// events is who a parser tells what has come. Its methods return whether the
+// parser may go on.
 type events interface {
 	// text takes a whole text message, which is only lent.
-	text(msg []byte)
+	text(msg []byte) (more bool)
 	// ping takes a ping's payload, which is only lent.
-	ping(payload []byte)
+	ping(payload []byte) (more bool)
 }
 
 // parser reads the frames that a client sends (RFC 6455 section 5), in pieces of
@@ -23,6 +24,7 @@ type parser struct {
 	// closeCode is then its status code to answer with.
 	done      bool
 	closeCode uint16
+	paused    bool // an event said that no more is wanted for now
 
 	head     [maxHeader]byte
 	have     int   // bytes of head that have come
@@ -73,25 +75,29 @@ const (
 
 func protocol(reason string) error { return &violation{code: codeProtocol, reason: reason} }
 
-// feed takes the next bytes. After an error or when done it must not be called
-// again.
-func (p *parser) feed(b []byte) error {
-	for len(b) > 0 && !p.done {
-		var err error
+// feed takes the next bytes and returns those that it has not looked at: there
+// are some only if an event wanted no more, or a close frame has come. After an
+// error or when done it must not be called again.
+func (p *parser) feed(b []byte) (rest []byte, err error) {
+	for p.paused = false; len(b) > 0 && !p.done && !p.paused; {
 		if p.inside {
 			b = p.payload(b)
 		} else if b, err = p.header(b); err != nil {
-			return err
+			return nil, err
 		}
 		if p.inside && p.left == 0 {
 			p.inside, p.have = false, 0
 			if err := p.frame(); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	return nil
+	return b, nil
 }
+
+// idle reports whether nothing is under way, so that any connection may go on
+// with the parser.
+func (p *parser) idle() bool { return p.have == 0 && !p.inside && !p.begun }
 
 // header takes bytes of a frame's header and returns the others.
 func (p *parser) header(b []byte) ([]byte, error) {
@@ -214,7 +220,7 @@ func (p *parser) frame() error {
 	if !utf8.Valid(p.message) {
 		return &violation{code: codeInvalid, reason: "a text message is not UTF-8"}
 	}
-	p.events.text(p.message)
+	p.paused = !p.events.text(p.message)
 	if p.message = p.message[:0]; cap(p.message) > keepRoom {
 		p.message = nil
 	}
@@ -224,7 +230,7 @@ func (p *parser) frame() error {
 func (p *parser) control(payload []byte) error {
 	switch p.op {
 	case opPing:
-		p.events.ping(payload)
+		p.paused = !p.events.ping(payload)
 	case opClose:
 		code, err := closeStatus(payload)
 		if err != nil {

@@ -12,10 +12,18 @@ import (
 type heard struct {
 	texts []string
 	pings []string
+	stops bool // after each event
 }
 
-func (h *heard) text(msg []byte)     { h.texts = append(h.texts, string(msg)) }
-func (h *heard) ping(payload []byte) { h.pings = append(h.pings, string(payload)) }
+func (h *heard) text(msg []byte) bool {
+	h.texts = append(h.texts, string(msg))
+	return !h.stops
+}
+
+func (h *heard) ping(payload []byte) bool {
+	h.pings = append(h.pings, string(payload))
+	return !h.stops
+}
 
 // frame returns a masked frame.
 func frame(first byte, payload string) []byte {
@@ -36,7 +44,7 @@ func frame(first byte, payload string) []byte {
 	return b
 }
 
-func closing(code uint16, reason string) string {
+func closeWith(code uint16, reason string) string {
 	return string(binary.BigEndian.AppendUint16(nil, code)) + reason
 }
 
@@ -94,27 +102,40 @@ func cases() map[string]struct {
 		"a rune cut short":         {in: f(frame(0x81, "\xce")), code: codeInvalid},
 		"overlong":                 {in: f(frame(0x81, "\xc0\xaf")), code: codeInvalid},
 		"close":                    {in: f(frame(0x88, "")), close: codeNormal},
-		"close 1000":               {in: f(frame(0x88, closing(1000, "bye"))), close: 1000},
-		"close 3000":               {in: f(frame(0x88, closing(3000, ""))), close: 3000},
-		"close 4999":               {in: f(frame(0x88, closing(4999, ""))), close: 4999},
+		"close 1000":               {in: f(frame(0x88, closeWith(1000, "bye"))), close: 1000},
+		"close 3000":               {in: f(frame(0x88, closeWith(3000, ""))), close: 3000},
+		"close 4999":               {in: f(frame(0x88, closeWith(4999, ""))), close: 4999},
 		"close half a code":        {in: f(frame(0x88, "\x03")), code: codeProtocol},
-		"close reason no UTF-8":    {in: f(frame(0x88, closing(1000, "\xff"))), code: codeInvalid},
-		"text after close":         {in: f(frame(0x88, closing(1001, "")), frame(0x81, "late")), close: 1001},
+		"close reason no UTF-8":    {in: f(frame(0x88, closeWith(1000, "\xff"))), code: codeInvalid},
+		"close reason of 123":      {in: f(frame(0x88, closeWith(1000, strings.Repeat("r", 123)))), close: 1000},
+		"close reason of 124":      {in: f(frame(0x88, closeWith(1000, strings.Repeat("r", 124)))), code: codeProtocol},
+		"close between fragments":  {in: f(frame(0x01, "a"), frame(0x88, closeWith(1000, ""))), close: 1000},
+		"fragments to the limit":   {in: f(frame(0x01, strings.Repeat("x", 500)), frame(0x80, strings.Repeat("x", 500))), texts: strings.Repeat("x", 1000)},
+		"a long length for 125":    {in: f([]byte{0x81, 0x80 | 126, 0, 125, 1, 2, 3, 4}), code: codeProtocol},
+		"a longer one for 65535":   {in: f([]byte{0x81, 0x80 | 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 1, 2, 3, 4}), code: codeProtocol},
+		"a ping, then text":        {in: f(frame(0x89, "1"), frame(0x89, "2"), frame(0x81, "a")), texts: "a", pings: "1|2"},
+		"no UTF-8 over fragments":  {in: f(frame(0x01, "\xce"), frame(0x80, "x")), code: codeInvalid},
+		"an HTTP request":          {in: f([]byte("GET / HTTP/1.1\r\n\r\n")), code: codeProtocol},
+		"text after close":         {in: f(frame(0x88, closeWith(1001, "")), frame(0x81, "late")), close: 1001},
 	}
 	for _, op := range []byte{0x83, 0x84, 0x87, 0x8b, 0x8f} {
 		m["reserved opcode "+string('0'+rune(op&15))] = c{in: f(frame(op, "")), code: codeProtocol}
 	}
 	for _, code := range []uint16{0, 999, 1004, 1005, 1006, 1015, 1100, 2000, 2999, 5000, 65535} {
-		m["close with "+string(binary.BigEndian.AppendUint16(nil, code))] = c{in: f(frame(0x88, closing(code, ""))), code: codeProtocol}
+		m["close with "+string(binary.BigEndian.AppendUint16(nil, code))] = c{in: f(frame(0x88, closeWith(code, ""))), code: codeProtocol}
 	}
 	return m
 }
 
-// TestFrames runs each case whole, and byte by byte.
+// TestFrames runs each case whole, and byte by byte, also with a parser that
+// stops at each event.
 func TestFrames(t *testing.T) {
+	if n := len(cases()); n < 60 {
+		t.Errorf("%d cases, want 60 at least", n)
+	}
 	for name, c := range cases() {
-		for _, step := range []int{1 << 20, 1, 3} {
-			var h heard
+		for _, step := range []int{1 << 20, 1, 3, -1 << 20, -3} {
+			h := heard{stops: step < 0}
 			p := parser{limit: 1000, events: &h}
 			err := feedIn(&p, bytes.Join(c.in, nil), step)
 			var v *violation
@@ -140,13 +161,17 @@ func TestFrames(t *testing.T) {
 	}
 }
 
+// feedIn gives a parser bytes in pieces; below 0, to one that stops at each
+// event.
 func feedIn(p *parser, b []byte, step int) error {
+	step = max(step, -step)
 	for len(b) > 0 && !p.done {
 		n := min(step, len(b))
-		if err := p.feed(b[:n:n]); err != nil {
+		rest, err := p.feed(b[:n:n])
+		if err != nil {
 			return err
 		}
-		b = b[n:]
+		b = b[n-len(rest):]
 	}
 	return nil
 }
@@ -156,7 +181,7 @@ func FuzzParser(f *testing.F) {
 		f.Add(bytes.Join(c.in, nil))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var whole, bytewise heard
+		whole, bytewise := heard{stops: true}, heard{}
 		p, q := parser{limit: 1000, events: &whole}, parser{limit: 1000, events: &bytewise}
 		errP, errQ := feedIn(&p, bytes.Clone(b), len(b)+1), feedIn(&q, bytes.Clone(b), 1)
 		if (errP == nil) != (errQ == nil) || strings.Join(whole.texts, "|") != strings.Join(bytewise.texts, "|") {

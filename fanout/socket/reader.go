@@ -26,7 +26,7 @@ func (c *conn) take(b []byte) error {
 	if c.parser == nil {
 		return nil
 	}
-	if err := c.parser.feed(b); err != nil {
+	if _, err := c.parser.feed(b); err != nil {
 		return err
 	}
 	if c.parser.done {
@@ -44,17 +44,17 @@ func (c *conn) receive(use func([]byte) error) error {
 		fail error
 	)
 	err := c.raw.Read(func(fd uintptr) bool {
-		buf = c.driver.buffer()
+		buf = c.loop.buffer()
 		var again bool
 		if n, again, fail = recv(fd, *buf); again {
-			c.driver.buffers.Put(buf)
+			c.loop.buffers.Put(buf)
 			buf = nil
 			return false
 		}
 		return true
 	})
 	if buf != nil {
-		defer c.driver.buffers.Put(buf)
+		defer c.loop.buffers.Put(buf)
 	}
 	switch {
 	case err != nil:
@@ -68,14 +68,6 @@ func (c *conn) receive(use func([]byte) error) error {
 	}
 }
 
-func (d *Driver) buffer() *[]byte {
-	if b, ok := d.buffers.Get().(*[]byte); ok {
-		return b
-	}
-	b := make([]byte, readBuffer)
-	return &b
-}
-
 // discard reads what a client still sends until it has closed its side, or the
 // deadline comes. A socket that is closed with bytes unread is reset, and what
 // was sent is lost.
@@ -87,17 +79,19 @@ func (c *conn) discard() {
 	}
 }
 
-// text implements events.
-func (c *conn) text(msg []byte) {
+// text implements events. The goroutine itself waits, so the parser need not.
+func (c *conn) text(msg []byte) bool {
 	if apply := c.session.Text(c.sub, msg); apply != nil {
 		c.atCut(apply)
 	}
+	return true
 }
 
 // ping implements events.
-func (c *conn) ping(payload []byte) {
+func (c *conn) ping(payload []byte) bool {
 	pong := appendPong(nil, payload)
 	c.atCut(func() { c.sub.SendRaw(pong) })
+	return true
 }
 
 // atCut runs f at the next cut and waits for that, so that no more than one

@@ -18,14 +18,14 @@ import (
 
 // tape is a hub of one symbol, fed by hand.
 type tape struct {
-	t      *testing.T
+	t      testing.TB
 	hub    *fanout.Hub
 	offset int64
 	seq    uint64
 	ts     int64
 }
 
-func newTape(t *testing.T) *tape {
+func newTape(t testing.TB) *tape {
 	t.Helper()
 	hub, err := fanout.New(fanout.Options{Encoder: wire.JSON{}, From: feed.Position{0}})
 	if err != nil {
@@ -98,7 +98,7 @@ func (v *viewer) Text(c *fanout.Subscriber, msg []byte) func() {
 func (v *viewer) End() { close(v.ended) }
 
 // pair returns both ends of a loopback connection.
-func pair(t *testing.T) (client, server *net.TCPConn) {
+func pair(t testing.TB) (client, server *net.TCPConn) {
 	t.Helper()
 	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -123,6 +123,29 @@ func pair(t *testing.T) (client, server *net.TCPConn) {
 		t.Fatal(err)
 	}
 	return client, server
+}
+
+// eachDriver runs a test with the options of each driver that there is.
+func eachDriver(t *testing.T, f func(t *testing.T, o Options)) {
+	t.Helper()
+	t.Run("portable", func(t *testing.T) { f(t, Options{Portable: true}) })
+	if hasEpoll {
+		t.Run("epoll", func(t *testing.T) { f(t, Options{}) })
+	}
+}
+
+// look lets a shard that is driven by hand see what has happened to its sockets,
+// as run does between two passes. The portable driver's goroutines tell by
+// themselves.
+func look(t *testing.T, d *Driver, s *fanout.Shard) {
+	t.Helper()
+	l, err := d.loopOf(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, ok := l.(interface{ turn() }); ok {
+		l.turn()
+	}
 }
 
 // start runs a driver until the test ends.
@@ -164,11 +187,11 @@ type got struct {
 
 // frames reads a server's frames.
 type frames struct {
-	t *testing.T
+	t testing.TB
 	r *bufio.Reader
 }
 
-func newFrames(t *testing.T, r io.Reader) *frames { return &frames{t, bufio.NewReaderSize(r, 512)} }
+func newFrames(t testing.TB, r io.Reader) *frames { return &frames{t, bufio.NewReaderSize(r, 512)} }
 
 // next returns the next frame, which must be whole and unmasked.
 func (f *frames) next() (op byte, payload []byte, err error) {
@@ -216,6 +239,25 @@ func (f *frames) until(kind string) got {
 	for {
 		if m := f.message(); m.Type == kind {
 			return m
+		}
+	}
+}
+
+// untilClose returns the code of the close frame, and checks that nothing follows.
+func (f *frames) untilClose() uint16 {
+	f.t.Helper()
+	for {
+		op, payload, err := f.next()
+		switch {
+		case err != nil:
+			f.t.Fatalf("%v before a close frame", err)
+		case op == opClose && len(payload) < 2:
+			f.t.Fatalf("a close frame with % x", payload)
+		case op == opClose:
+			if _, _, err := f.next(); !errors.Is(err, io.EOF) {
+				f.t.Errorf("after the close frame: %v, want the end", err)
+			}
+			return binary.BigEndian.Uint16(payload)
 		}
 	}
 }

@@ -1,0 +1,12 @@
+package socket
+
+import "github.com/tapecast/tapecast/fanout"
+
+// turn does what a round of run does besides the pass, without waiting.
+func (l *epoll) turn() {
+	l.poll(uintptr(l.fd))
+	l.handle()
+}
+
+// only returns a loop's one socket.
+func (l *epoll) only() fanout.Socket { return l.links[0] }
