@@ -51,8 +51,8 @@ func (c *Subscriber) deliver(now time.Time) {
 		if n < len(buf) {
 			c.rewind(buf, n)
 			c.blocked = true
-			if n > 0 || c.stalled.IsZero() {
-				c.stalled = now
+			if n > 0 || c.stalled == 0 {
+				c.stalled = now.UnixNano()
 			}
 			return
 		}
@@ -263,7 +263,7 @@ func (c *Subscriber) appendBye(buf []byte, b Bye) []byte {
 // accepted takes note that all of the last Fill was sent.
 func (c *Subscriber) accepted(finished bool) {
 	c.settle(c.shard.pieces)
-	c.stalled = time.Time{}
+	c.stalled = 0
 	switch {
 	case c.ending != nil && c.target == nil:
 		c.leave(false)
@@ -277,9 +277,9 @@ func (c *Subscriber) settle(sent []piece) {
 	for i := range sent {
 		switch sent[i].kind {
 		case restPiece:
-			c.rest = c.rest[:0]
+			c.rest = nil
 		case controlPiece:
-			c.control = c.control[:0]
+			c.control = nil // rare, and an idle client is to cost little
 		case byePiece:
 			c.said = true
 		case openPiece, sharedPiece, privatePiece, closePiece:

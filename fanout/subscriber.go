@@ -67,8 +67,8 @@ type Subscriber struct {
 	queued    bool
 	blocked   bool
 	gone      bool
-	stalled   time.Time // since when it has taken no byte
-	heartbeat time.Time // when the next one is due
+	stalled   int64 // since when it has taken no byte, ns; 0: it takes them
+	heartbeat int64 // when the next one is due, ns
 }
 
 // slotKey tells a client's subscriptions apart: one set of ticks and one stream
@@ -119,7 +119,7 @@ func (c *Subscriber) Start(first func()) {
 		c.reached = c.shard.at.cut
 		c.shard.add(c)
 		// Heartbeats of many clients are spread over their interval.
-		c.heartbeat = now.Add(HeartbeatEvery/2 + rand.N(HeartbeatEvery/2))
+		c.heartbeat = now.Add(HeartbeatEvery/2 + rand.N(HeartbeatEvery/2)).UnixNano()
 		c.shard.hub.metrics.connected(c.form, 1)
 		first()
 		c.shard.queue(c)
@@ -212,7 +212,7 @@ func (c *Subscriber) textAt(at *cut) string {
 		return at.text()
 	}
 	// What is said of the client's own level is the last of the places.
-	places := Place{Position: at.pos, Level: level}.with(also)
+	places := Place{Position: c.sure(at.pos), Level: level}.with(also)
 	last := len(places) - 1
 	return Cursor{Tape: at.tape, Place: places[last], Also: places[:last]}.String()
 }
@@ -235,10 +235,10 @@ func (c *Subscriber) mark(i int) {
 // fallen out of the window is found when it takes bytes again, and told.
 func (c *Subscriber) sweep(now time.Time) {
 	switch {
-	case c.blocked && now.Sub(c.stalled) >= dropAfter:
+	case c.blocked && now.UnixNano()-c.stalled >= int64(dropAfter):
 		c.drop(Bye{Code: "slow", Retry: int64(time.Second), Close: 4100})
-	case c.form != Answer && !now.Before(c.heartbeat) && c.target == nil && !c.blocked:
-		c.heartbeat = now.Add(HeartbeatEvery)
+	case c.form != Answer && now.UnixNano() >= c.heartbeat && c.target == nil && !c.blocked:
+		c.heartbeat = now.Add(HeartbeatEvery).UnixNano()
 		c.Send(func(dst []byte, cursor string) []byte {
 			return c.shard.hub.appendHeartbeat(dst, now, cursor)
 		})

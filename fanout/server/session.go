@@ -20,6 +20,7 @@ type session struct {
 func (s *session) Start(c *fanout.Subscriber) {
 	if s.header != nil {
 		c.SendRaw(s.header)
+		s.header = nil
 	}
 	if s.first != nil {
 		s.watch(c, s.first)
