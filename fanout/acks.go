@@ -6,6 +6,7 @@ import "time"
 // the node and the client, in the kernel or in a proxy, is seen by this alone.
 type acks struct {
 	samples []sample // not acknowledged yet, the oldest first
+	got     int64    // the newest tape time that was acknowledged, µs UTC
 }
 
 // sample says that the newest tick of a flush, of that tape time, was sent then.
@@ -14,8 +15,9 @@ type sample struct {
 	ts int64 // tape time, µs UTC
 }
 
-// How often a sample is taken, and how many are kept.
+// How often a client acknowledges, how often a sample is taken, and how many are kept.
 const (
+	ackEvery    = time.Second
 	sampleEvery = 500 * time.Millisecond
 	mostSamples = 64
 )
@@ -26,6 +28,7 @@ func (c *Subscriber) Ack(ts int64) {
 	if c.acks == nil {
 		c.acks = &acks{}
 	}
+	c.acks.got = max(c.acks.got, ts)
 	n := 0
 	for n < len(c.acks.samples) && c.acks.samples[n].ts <= ts {
 		n++
@@ -53,7 +56,7 @@ func (a *acks) sent(c *Subscriber) {
 			newest = max(newest, st.Quote.TS)
 		}
 	}
-	if newest > 0 {
+	if newest/int64(time.Microsecond) > a.got {
 		a.samples = append(a.samples, sample{at: c.shard.now, ts: newest / int64(time.Microsecond)})
 	}
 }

@@ -1,6 +1,10 @@
 package fanout
 
-import "time"
+import (
+	"time"
+
+	"github.com/tapecast/tapecast/feed"
+)
 
 // How a client is judged, once a second.
 const (
@@ -9,6 +13,14 @@ const (
 	firstTry = 10 * time.Second       // how long it must keep up to be moved up
 	lastTry  = 160 * time.Second      // the same, after moving up was often too early
 )
+
+// trial is what a client that was slow has shown since.
+type trial struct {
+	change    *change       // of a group's level, at the next cut; nil: none
+	calmSince int64         // since when the client keeps up, ns; 0: it does not
+	promoted  int64         // when it was last moved up, ns; 0: not since it was slow
+	patience  time.Duration // how long it must keep up to be moved up
+}
 
 // change is a group's next level.
 type change struct {
@@ -37,7 +49,8 @@ func (c *Subscriber) lag(now int64) time.Duration {
 	return lag
 }
 
-// slack returns how late an acknowledgement may be because of the level alone, ns.
+// slack returns how late an acknowledgement may be because of the level and of how
+// often there is one, ns.
 func (c *Subscriber) slack() int64 {
 	slack := int64(0)
 	for i := range c.groups {
@@ -47,7 +60,7 @@ func (c *Subscriber) slack() int64 {
 	if c.pace != nil {
 		slack = max(slack, c.pace.least(c))
 	}
-	return slack
+	return slack + int64(ackEvery)
 }
 
 // judge moves the client down if it is slow, and up again when it has kept up.
@@ -58,17 +71,18 @@ func (c *Subscriber) judge(wall time.Time) {
 	now := wall.UnixNano()
 	lag := c.lag(now)
 	c.shard.hub.metrics.lag.Observe(lag.Seconds())
+	t := c.trial
 	switch {
-	case c.change != nil:
+	case lag < slowLag && t == nil:
+	case t != nil && t.change != nil:
 		// It waits for a cut.
 	case lag >= slowLag:
-		c.calmSince = 0
 		c.fallBehind(now)
 	case lag > calmLag:
-		c.calmSince = 0
-	case c.calmSince == 0:
-		c.calmSince = now
-	case now-c.calmSince >= int64(max(c.patience, firstTry)):
+		t.calmSince = 0
+	case t.calmSince == 0:
+		t.calmSince = now
+	case now-t.calmSince >= int64(t.patience):
 		c.catchUp(now)
 	}
 }
@@ -79,16 +93,21 @@ func (c *Subscriber) fallBehind(now int64) {
 		c.drop(Bye{Code: "slow", Retry: int64(time.Second), Close: 4100})
 		return
 	}
+	if c.trial == nil {
+		c.trial = &trial{patience: firstTry}
+	}
+	t := c.trial
+	t.calmSince = 0
 	i := c.lowest()
 	if i < 0 || c.straddles() {
 		return
 	}
-	if c.promoted != 0 && now-c.promoted < int64(max(c.patience, firstTry)) {
-		c.patience = min(2*max(c.patience, firstTry), lastTry)
+	if t.promoted != 0 && now-t.promoted < int64(t.patience) {
+		t.patience = min(2*t.patience, lastTry)
 	}
-	c.promoted = 0
+	t.promoted = 0
 	g := &c.groups[i]
-	c.change = &change{group: i, level: g.level.coarser(g.set), reason: "slow"}
+	t.change = &change{group: i, level: g.level.coarser(g.set), reason: "slow"}
 	c.shard.hub.metrics.demotions.Inc()
 	if c.target != nil {
 		c.hasten(i)
@@ -98,17 +117,18 @@ func (c *Subscriber) fallBehind(now int64) {
 
 // catchUp moves the group up that matters most, by a step.
 func (c *Subscriber) catchUp(now int64) {
-	c.calmSince = now
-	if c.promoted != 0 && now-c.promoted >= int64(time.Minute) {
-		c.patience = firstTry
+	t := c.trial
+	t.calmSince = now
+	if t.promoted != 0 && now-t.promoted >= int64(time.Minute) {
+		t.patience = firstTry
 	}
 	i := c.highest()
 	if i < 0 || c.straddles() {
 		return
 	}
-	c.promoted = now
+	t.promoted = now
 	g := &c.groups[i]
-	c.change = &change{group: i, level: g.level.finer(g.set, c.best(g)), reason: "recovered"}
+	t.change = &change{group: i, level: g.level.finer(g.set, c.best(g)), reason: "recovered"}
 	c.shard.hub.metrics.promotions.Inc()
 	c.shard.queue(c)
 }
@@ -131,11 +151,13 @@ func (c *Subscriber) lowest() int {
 
 // lowerThan reports whether g is to be moved down before other.
 func (g *group) lowerThan(other *group) bool {
-	if (g.level == Raw) != (other.level == Raw) {
-		return g.level == Raw
+	if g.rawQuotes() != other.rawQuotes() {
+		return g.rawQuotes()
 	}
 	return g.Priority < other.Priority
 }
+
+func (g *group) rawQuotes() bool { return g.level == Raw && g.set.has(feed.Quotes) }
 
 // highest returns the group that is to be moved up next, in the reverse order; -1:
 // all have what they asked for.
@@ -155,8 +177,8 @@ func (c *Subscriber) highest() int {
 
 // turn makes the change that waits, at a cut.
 func (c *Subscriber) turn() {
-	next := c.change
-	c.change = nil
+	next := c.trial.change
+	c.trial.change = nil
 	if g := &c.groups[next.group]; g.slots == 0 || c.ending != nil || next.level < c.best(g) {
 		return
 	}
@@ -165,13 +187,19 @@ func (c *Subscriber) turn() {
 	c.tell(c.groups[next.group].ID, next.level, next.reason)
 }
 
-// hasten merges what a group has not got yet of the flush under way, so that a slow
-// client gets to its end sooner.
+// everyGroup makes hasten go for all groups.
+const everyGroup = -1
+
+// hasten merges what a group has not got yet of the flush under way, if there is one,
+// so that a slow client gets to its end sooner.
 func (c *Subscriber) hasten(group int) {
+	if c.target == nil {
+		return
+	}
 	for n := c.sent; n < len(c.flush); n++ {
 		f := &c.flush[n]
 		s := &c.slots[f.slot]
-		if s.watch == nil || s.group != group || s.watch.key.set == Bars {
+		if s.watch == nil || s.group != group && group != everyGroup || s.watch.key.set == Bars {
 			continue
 		}
 		if s.join == nil {

@@ -13,7 +13,7 @@ type piece struct {
 	begun bool     // whether the flush had a message before it
 	// Of a private piece: the state before it.
 	join     join
-	messages int
+	messages int32
 }
 
 type pieceKind uint8
@@ -47,7 +47,7 @@ func (c *Subscriber) deliver(now time.Time) {
 		}
 		c.shard.wrote.writes++
 		c.shard.wrote.bytes += n
-		c.bytes += n
+		c.bytes += int32(n)
 		if n < len(buf) {
 			c.rewind(buf, n)
 			c.blocked = true
@@ -112,7 +112,7 @@ func (c *Subscriber) note(p piece) { c.shard.pieces = append(c.shard.pieces, p) 
 
 // runCommands runs what waits for a cut. The commands may queue more messages.
 func (c *Subscriber) runCommands() {
-	if c.change != nil {
+	if c.trial != nil && c.trial.change != nil {
 		c.turn()
 	}
 	commands := c.commands

@@ -1,5 +1,7 @@
 package fanout
 
+import "github.com/tapecast/tapecast/feed"
+
 // Group is what a client asked for together: a WebSocket client may have several,
 // of different resolution and priority.
 type Group struct {
@@ -173,6 +175,18 @@ func (c *Subscriber) straddles() bool {
 		}
 	}
 	return false
+}
+
+// sure returns a position without the lanes of symbols whose place this node has not
+// come to: of these the client has not got what its level has sent by then.
+func (c *Subscriber) sure(pos feed.Position) feed.Position {
+	pos = pos.Clone()
+	for i := range c.slots {
+		if s := &c.slots[i]; s.watch != nil && s.join != nil && s.join.place != nil {
+			pos[s.key.symbol.lane] = 0
+		}
+	}
+	return pos
 }
 
 // alsoHas returns what a cursor must say besides its level's place.

@@ -93,6 +93,9 @@ func (c *Subscriber) arrive(s *slot, until int64) bool {
 	}
 	j.place = nil
 	if s.watch.key.set == Bars {
+		for i := range at.Also {
+			j.from = max(j.from, at.Also[i].Position[sym.lane])
+		}
 		return true
 	}
 	e := hub.edgeAt(sym, at.Level, j.from)

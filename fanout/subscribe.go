@@ -113,7 +113,8 @@ func (c *Subscriber) rebase(from *Cursor, at *cut) {
 		if c.origin != nil {
 			level = c.origin.Level
 		}
-		c.origin, c.also = &Cursor{Tape: at.tape, Place: Place{Position: pos, Level: level.under(from.Level)}}, nil
+		lesser := Place{Position: pos, Level: level.under(from.Level)}
+		c.origin, c.also = &Cursor{Tape: at.tape, Place: lesser}, []Place{lesser}
 	}
 	c.reached = &cut{tape: at.tape, pos: pos, time: at.time}
 }

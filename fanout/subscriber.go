@@ -51,17 +51,14 @@ type Subscriber struct {
 	said     bool // the last message was sent, or its beginning
 
 	groups     []group
-	change     *change       // of a group's level, at the next cut
-	dropSlow   bool          // rather than adapt
-	pace       *pace         // nil: no slot is served at its own pace
-	acks       *acks         // nil: the client sends none
-	dirtySince int64         // since when something is dirty, ns
-	flushSince int64         // the same of what the flush under way has, ns
-	calmSince  int64         // since when the client keeps up, ns; 0: it does not
-	promoted   int64         // when it was last moved up, ns
-	patience   time.Duration // how long it must keep up to be moved up
-	messages   int           // in the flush under way, of slots served privately
-	bytes      int           // written since the last flush
+	trial      *trial // nil: it was not slow yet
+	pace       *pace  // nil: no slot is served at its own pace
+	acks       *acks  // nil: the client sends none
+	dirtySince int64  // since when something is dirty, ns
+	flushSince int64  // the same of what the flush under way has, ns
+	messages   int32  // in the flush under way, of slots served privately
+	bytes      int32  // written since the last flush
+	dropSlow   bool   // rather than adapt
 
 	seat      int // in the shard's members
 	queued    bool
