@@ -148,6 +148,10 @@ figures: build $(SUM) ## Measure, and write the README's table
 bench: ## All Go benchmarks, with allocations
 	go test -run '^$$' -bench . -benchmem -p 1 ./...
 
+.PHONY: bench-peers
+bench-peers: ## Measure against peers and the floor, on a quiet machine (ARGS="-scenarios S-hot -o ''": less)
+	@go run ./deploy/bench/run $(ARGS)
+
 ##@ Fetch
 
 .PHONY: tools

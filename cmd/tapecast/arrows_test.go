@@ -39,6 +39,11 @@ var arrows = map[string][]string{
 	"fanout/bench":  {"feed", "charts", "fanout/client"},
 	"ui":            {},
 	"deploy/kafka":  {"feed/kafka"},
+
+	"deploy/bench/publish":  {"feed", "fanout/wire"},
+	"deploy/bench/run":      {"fanout/bench"},
+	"deploy/bench/tapecast": {"feed", "fanout", "fanout/wire", "fanout/socket", "fanout/server"},
+
 	"cmd/tapecast": {
 		"feed", "feed/market", "feed/feeder", "feed/importer", "feed/kafka", "feed/kafka/embedded", "charts", "charts/keeper",
 		"fanout", "fanout/wire", "fanout/history", "fanout/socket", "fanout/access", "fanout/server", "fanout/client", "fanout/bench", "ui",
@@ -53,6 +58,7 @@ var testArrows = map[string][]string{
 	"fanout/socket":       {"fanout/wire"},
 	"fanout/history":      {"fanout/wire"},
 	"fanout/server":       {"fanout/client"},
+	"fanout/bench":        {"fanout", "fanout/wire", "fanout/socket", "fanout/server"},
 	"cmd/tapecast":        {"deploy/kafka"},
 }
 

@@ -57,6 +57,6 @@ the default.`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd.Flags()) },
 	}
-	root.AddCommand(newDemo(), newFeed(), newBars(), newNode(), newTail(), newVersion())
+	root.AddCommand(newDemo(), newFeed(), newBars(), newNode(), newTail(), newBench(), newVersion())
 	return root
 }
