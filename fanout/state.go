@@ -23,7 +23,7 @@ type State struct {
 
 // stateSlab is how many states share an allocation: publishing a state then
 // costs no allocation of its own.
-const stateSlab = 32
+const stateSlab = 8
 
 // slab hands out states. Ingest only.
 type slab struct{ free []State }
