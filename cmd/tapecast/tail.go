@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,6 +24,9 @@ type tailConfig struct {
 	transport  string
 	channels   []string
 	resolution string
+	slow       string
+	maxRate    int
+	maxBytes   int
 	cursor     string
 	count      int
 	log        logConfig
@@ -36,10 +40,16 @@ func newTail() *cobra.Command {
 		Long: `tail prints what a node streams: a line a tick in a terminal, the messages' JSON,
 one a line, when its output is piped. It goes on over cuts and restarts without a
 hole or a repeat, checks that (see the last line, on standard error), and ends
-with Ctrl-C; exit code 1 says that the check failed.`,
+with Ctrl-C; exit code 1 says that the check failed.
+
+On a slow line the node merges what it sends, quotes first, rather than fall behind,
+and takes that back once the line keeps up; a line that begins with · tells each
+change, a resolution message in the JSON.`,
 		Example: `  tapecast tail AAPL MSFT
   tapecast tail '*' --channels trades --transport sse
-  tapecast tail BTCUSDT --channels bars:1m | jq .c`,
+  tapecast tail BTCUSDT --channels bars:1m | jq .c
+  tapecast tail AAPL --resolution 1s
+  tapecast tail '*' --max-bytes 4000`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			log, err := c.log.logger(cmd.ErrOrStderr())
@@ -53,7 +63,10 @@ with Ctrl-C; exit code 1 says that the check failed.`,
 	flags.StringSliceVar(&c.urls, "url", []string{"http://127.0.0.1:8080"}, "nodes to connect to; one that fails is followed by the next")
 	flags.StringVar(&c.transport, "transport", "ws", "ws, sse, poll or short-poll")
 	flags.StringSliceVar(&c.channels, "channels", []string{"trades", "quotes"}, "trades, quotes, bars:1m, …")
-	flags.StringVar(&c.resolution, "resolution", "raw", "raw, 100ms, 250ms, 1s or 5s")
+	flags.StringVar(&c.resolution, "resolution", "raw", "the finest wanted: raw, or ticks merged per 100ms, 250ms, 1s or 5s")
+	flags.StringVar(&c.slow, "slow", "adapt", "what becomes of a slow line: adapt (merged data) or drop (cut, then resumed)")
+	flags.IntVar(&c.maxRate, "max-rate", 0, "messages a second at the most, merged as needed; streams only (default any)")
+	flags.IntVar(&c.maxBytes, "max-bytes", 0, "bytes a second at the most, merged as needed; streams only (default any)")
 	flags.StringVar(&c.cursor, "cursor", "", "where to go on from, a cursor of an earlier message (default now)")
 	flags.IntVar(&c.count, "count", 0, "end after so many messages (default never)")
 	c.log.bind(flags, "warn")
@@ -71,9 +84,13 @@ func (c *tailConfig) run(ctx context.Context, symbols []string, stdout, stderr i
 	if len(c.urls) == 0 {
 		return errors.New("--url must name a node")
 	}
+	if poll := transport == client.LongPoll || transport == client.ShortPoll; poll && (c.maxRate != 0 || c.maxBytes != 0) {
+		return errors.New("--max-rate and --max-bytes are for streams: choose --transport ws or sse")
+	}
 	cl, err := client.New(client.Options{
 		Base: c.urls[0], Bases: c.urls[1:], Transport: transport, Symbols: symbols,
-		Channels: c.channels, Resolution: c.resolution, Cursor: c.cursor, Log: log,
+		Channels: c.channels, Cursor: c.cursor, Log: log,
+		Resolution: c.resolution, Slow: c.slow, MaxRate: c.maxRate, MaxBytes: c.maxBytes,
 	})
 	if err != nil {
 		return err
@@ -143,11 +160,14 @@ func appendLine(dst []byte, m *client.Message) []byte {
 		return append(dst, map[feed.Side]string{feed.Buy: " buy", feed.Sell: " sell"}[m.Side]...)
 	case client.TypeQuote:
 		dst = appendHead(dst, m, "quote")
-		return fmt.Appendf(dst, "%12s x %-10s %12s x %s", price(m, m.Bid), size(m, m.BidSize), price(m, m.Ask), size(m, m.AskSize))
-	case client.TypeAgg, client.TypeBar:
-		dst = appendHead(dst, m, string(m.Type))
-		return fmt.Appendf(dst, "o %s  h %s  l %s  c %s  v %s", price(m, m.Bar.Open), price(m, m.Bar.High),
-			price(m, m.Bar.Low), price(m, m.Bar.Close), size(m, m.Bar.Volume))
+		dst = fmt.Appendf(dst, "%12s x %-10s %12s x %-10s", price(m, m.Bid), size(m, m.BidSize), price(m, m.Ask), size(m, m.AskSize))
+		return appendMerged(dst, "quotes", m.Seq-m.First+1)
+	case client.TypeAgg:
+		return appendMerged(appendBar(appendHead(dst, m, "agg"), m), "trades", m.Bar.Count)
+	case client.TypeBar:
+		return appendBar(appendHead(dst, m, "bar"), m)
+	case client.TypeResolution:
+		return appendResolution(dst, m)
 	case client.TypeStatus:
 		return fmt.Appendf(appendHead(dst, m, "status"), "%s %s", m.State, m.Reason)
 	case client.TypeGap:
@@ -157,6 +177,42 @@ func appendLine(dst []byte, m *client.Message) []byte {
 	default:
 		return dst
 	}
+}
+
+// appendBar begins with the last price and the volume, where a trade has its own.
+func appendBar(dst []byte, m *client.Message) []byte {
+	return fmt.Appendf(dst, "%12s x %-10s o %-10s h %-10s l %-10s", price(m, m.Bar.Close), size(m, m.Bar.Volume),
+		price(m, m.Bar.Open), price(m, m.Bar.High), price(m, m.Bar.Low))
+}
+
+func appendMerged(dst []byte, what string, n uint64) []byte {
+	if n < 2 {
+		return dst
+	}
+	return fmt.Appendf(dst, " %d %s", n, what)
+}
+
+// appendResolution says how finely data comes from now on.
+func appendResolution(dst []byte, m *client.Message) []byte {
+	dst = append(dst, map[string]string{"slow": "· slow line: now ", "recovered": "· recovered: ", "asked": "· as asked: "}[m.Reason]...)
+	switch {
+	case m.TradesAt == "raw" && m.QuotesAt == "raw" && m.Reason == "recovered":
+		return append(dst, "raw again"...)
+	case m.TradesAt == "raw" && m.QuotesAt == "raw":
+		return append(dst, "raw"...)
+	case m.TradesAt == "paced":
+		return append(dst, "one merged message per symbol whenever there is room"...)
+	case m.TradesAt == "raw":
+		return fmt.Appendf(dst, "quotes merged per %s, trades raw", spaced(m.QuotesAt))
+	default:
+		return fmt.Appendf(dst, "merged per %s", spaced(m.TradesAt))
+	}
+}
+
+// spaced puts a space before a resolution's unit, as in 250 ms.
+func spaced(resolution string) string {
+	number := strings.TrimRight(resolution, "ms")
+	return number + " " + resolution[len(number):]
 }
 
 func appendHead(dst []byte, m *client.Message, kind string) []byte {

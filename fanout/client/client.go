@@ -24,6 +24,8 @@ type Client struct {
 	running   bool
 	transport Transport
 	leave     func() // ends the present connection or pause for a switch; never blocks
+	resolve   func() // has the present connection send a new wish; never blocks; nil: it can't
+	wishes    wishes
 	mark      mark
 	stats     Stats
 
@@ -34,8 +36,10 @@ type Client struct {
 	msg     Message
 }
 
-// Stats count what a client met so far.
+// Stats say what a client gets now and count what it met so far.
 type Stats struct {
+	Level Level // how finely it gets data, and why
+
 	Connects   uint64 // connections that brought a message, or an answer to a poll
 	Messages   uint64 // given to the handler
 	Bytes      uint64 // of JSON in messages of any kind
@@ -56,7 +60,9 @@ func New(o Options) (*Client, error) {
 		return nil, fmt.Errorf("client: %w", err)
 	}
 	o.defaults()
-	c := &Client{opt: o, bases: bases, transport: o.Transport, mark: newMark(o.Cursor, o.Since)}
+	c := &Client{
+		opt: o, bases: bases, transport: o.Transport, mark: newMark(o.Cursor, o.Since), wishes: wishes{now: o.wish()},
+	}
 	c.http, c.ownHTTP = httpClient(o.HTTPClient)
 	return c, nil
 }
@@ -97,6 +103,10 @@ func (c *Client) Run(ctx context.Context, handle func(*Message) error) error {
 		e := judge(err)
 		if ctx.Err() != nil && (!e.stop || e.err == nil) {
 			return nil
+		}
+		if e.stop && c.revert(e.err) {
+			c.opt.Log.WarnContext(ctx, "the node refused the resolution; going on with the one before", "reason", err.Error())
+			continue
 		}
 		if e.stop {
 			return e.err
@@ -139,7 +149,7 @@ func (c *Client) stop() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.running, c.leave = false, nil
+	c.running, c.leave, c.resolve = false, nil, nil
 }
 
 // rest waits before the next connection; a switch cuts it short.
@@ -155,8 +165,15 @@ func (c *Client) rest(ctx context.Context, d time.Duration) {
 func (c *Client) onLeave(leave func()) Transport {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.leave = leave
+	c.leave, c.resolve = leave, nil
 	return c.transport
+}
+
+// onSocket is onLeave of a connection that can also be told a new wish.
+func (c *Client) onSocket(leave, resolve func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leave, c.resolve = leave, resolve
 }
 
 // Switch changes over to another transport, while running or not. The stream
@@ -177,11 +194,13 @@ func (c *Client) Switch(t Transport) error {
 	return nil
 }
 
-// Stats returns the counts so far.
+// Stats returns what the client gets now, and the counts so far.
 func (c *Client) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.stats
+	st := c.stats
+	st.Level = c.wishes.level
+	return st
 }
 
 // State returns what to put into Options.Cursor and Options.Since to go on after

@@ -22,6 +22,7 @@
 //		case client.TypeTrade: // m.Symbol, m.Price, m.Size, m.Side
 //		case client.TypeAgg: // several trades as one: m.Bar
 //		case client.TypeQuote: // m.Bid, m.Ask
+//		case client.TypeResolution: // from now on finer or coarser, m.Reason
 //		case client.TypeGap: // m.First to m.Seq of m.Channel can't be had, m.Reason
 //		case client.TypeReset: // another tape: forget everything, snapshots follow
 //		}
@@ -38,6 +39,15 @@
 // a running client. Run returns when its context is done (nil), the stream has
 // ended (nil), the handler returns an error (that one), or a node refuses for
 // good (a *RefusedError).
+//
+// # Slow clients
+//
+// A client that can't keep up gets less detail, not less truth: quotes, then trades
+// are merged over longer and longer times, and back again once it keeps up. Each
+// change is a resolution message, and Stats().Level says what is got now and why.
+// Options.Slow "drop" ends the connection instead; the client then resumes.
+// Resolve changes what is asked for while the client runs. On a WebSocket the client
+// acknowledges once a second, so that the node also sees what waits in a proxy.
 //
 // # The promise
 //

@@ -82,7 +82,7 @@ func (e *garbledError) Unwrap() error { return e.err }
 // compared, never changed.
 const (
 	errEnd      = reason("the stream has ended")
-	errSwitched = reason("another transport was asked for")
+	errSwitched = reason("another transport or resolution was asked for")
 	errDead     = reason("the node sent no byte for two heartbeats")
 	errLeft     = reason("the connection is no longer needed")
 )

@@ -109,7 +109,7 @@ func (s *session) events() error {
 			return err
 		}
 	}
-	q, cursor := s.query()
+	q, cursor := s.query(false)
 	header := http.Header{"Accept": {"text/event-stream"}, "Accept-Encoding": {"identity"}, "Cache-Control": {"no-store"}}
 	if cursor != "" {
 		header.Set("Last-Event-ID", cursor)

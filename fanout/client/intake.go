@@ -8,6 +8,7 @@ import (
 // The ids of the commands that a client sends on a WebSocket.
 const (
 	subscribeID = "subscribe"
+	resolveID   = "resolve"
 	leaveID     = "leave"
 )
 
@@ -84,7 +85,14 @@ func (s *session) arrived(m *Message) verdict {
 		return known
 	}
 	v := news
-	if m.Ranged() {
+	switch {
+	case m.Type == TypeSubscribed:
+		c.wishes.served(false)
+	case m.Type == TypeResolution:
+		c.wishes.changed(m)
+	case m.Type == TypeError && m.ID == resolveID:
+		c.wishes.refused()
+	case m.Ranged():
 		s.ranged = true
 		v = c.mark.judge(m)
 	}

@@ -111,6 +111,7 @@ type node struct {
 	start   int    // where a fresh stream begins
 
 	mu       sync.Mutex
+	lowest   int    // max_rate below it is refused
 	script   []step // one per request, then zero steps
 	requests []*http.Request
 	commands []command
@@ -252,6 +253,33 @@ func (n *node) stream(w http.ResponseWriter, r *http.Request, s step) {
 	}
 }
 
+func (n *node) tooLow(rate int) bool { return rate > 0 && rate < n.lowest }
+
+// resolve replies to a resolution command.
+func (n *node) resolve(cmd command) string {
+	level := cmd.Resolution
+	switch {
+	case n.tooLow(cmd.MaxRate):
+		return fmt.Sprintf(`{"type":"error","id":%q,"code":"bad_request","message":"max_rate is too low"}`, cmd.ID)
+	case cmd.MaxRate+cmd.MaxBytes > 0:
+		level = paced
+	}
+	return fmt.Sprintf(`{"type":"resolution","id":%q,"trades":%q,"quotes":%q,"reason":"asked"}`, cmd.ID, level, level)
+}
+
+// ops returns the commands of that name.
+func (n *node) ops(op string) []command {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var list []command
+	for _, c := range n.commands {
+		if c.Op == op {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
 // commandsOf reads what the client sends until the connection ends.
 func (n *node) commandsOf(ctx context.Context, cancel context.CancelFunc, conn *websocket.Conn, sub chan<- command, leave chan<- struct{}) {
 	defer cancel()
@@ -268,7 +296,13 @@ func (n *node) commandsOf(ctx context.Context, cancel context.CancelFunc, conn *
 		n.commands = append(n.commands, cmd)
 		n.mu.Unlock()
 		switch cmd.Op {
+		case "resolution":
+			_ = conn.Write(ctx, websocket.MessageText, []byte(n.resolve(cmd)))
 		case "subscribe":
+			if n.tooLow(cmd.MaxRate) {
+				_ = conn.Write(ctx, websocket.MessageText, []byte(`{"type":"error","id":"subscribe","code":"bad_request","message":"max_rate is too low"}`))
+				continue
+			}
 			sub <- cmd
 		case "unsubscribe":
 			leave <- struct{}{}
@@ -292,6 +326,10 @@ func (n *node) scripted(ctx context.Context, conn *websocket.Conn, s step, send 
 }
 
 func (n *node) events(w http.ResponseWriter, r *http.Request, s step) {
+	if rate, _ := strconv.Atoi(r.URL.Query().Get("max_rate")); n.tooLow(rate) {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
 	kind := "text/event-stream"
 	if s.kind != "" {
 		kind = s.kind

@@ -78,9 +78,13 @@ type Options struct {
 	Symbols    []string // "*" alone is all of them
 	Channels   []string // trades, quotes, bars:1m …; default trades and quotes
 	Resolution string   // raw, 100ms, 250ms, 1s or 5s; default raw
-	Slow       string   // adapt or drop; default adapt
-	MaxRate    int      // messages per second, 0: no bound
-	MaxBytes   int      // bytes per second, 0: no bound
+	Slow       string   // adapt or drop; default adapt; not said by polls
+	MaxRate    int      // messages per second, 0: no bound; not said by polls, which have none
+	MaxBytes   int      // bytes per second, 0: no bound; not said by polls
+	// NoAck keeps a WebSocket client from telling the node once a second how far it
+	// is. The node then does not see what waits on the way, as in a proxy, and adapts
+	// a slow client later.
+	NoAck bool
 
 	// Cursor and Since are a State to go on from. Without them the stream begins
 	// with snapshots, or at Start: now, an RFC 3339 time or as -10m, until End, at
@@ -120,14 +124,11 @@ func (o *Options) check() error {
 			errs = append(errs, err)
 		}
 	}
-	if !slices.Contains([]string{"", "raw", "100ms", "250ms", "1s", "5s"}, o.Resolution) {
-		complain("option Resolution %q must be raw, 100ms, 250ms, 1s or 5s", o.Resolution)
+	if err := o.wish().check(); err != nil {
+		errs = append(errs, err)
 	}
 	if !slices.Contains([]string{"", "adapt", "drop"}, o.Slow) {
 		complain("option Slow %q must be adapt or drop", o.Slow)
-	}
-	if o.MaxRate < 0 || o.MaxBytes < 0 {
-		complain("options MaxRate %d and MaxBytes %d must not be negative", o.MaxRate, o.MaxBytes)
 	}
 	if o.Cursor != "" && o.Start != "" {
 		complain("options Cursor and Start exclude each other")
@@ -139,6 +140,10 @@ func (o *Options) check() error {
 		complain("options PollWait, PollInterval, Heartbeat and MaxBackoff must not be negative")
 	}
 	return errors.Join(errs...)
+}
+
+func (o *Options) wish() wish {
+	return wish{resolution: o.Resolution, rate: o.MaxRate, bytes: o.MaxBytes}
 }
 
 func checkChannel(c string) error {
@@ -188,9 +193,9 @@ func (o *Options) bases() ([]*url.URL, error) {
 	return all, nil
 }
 
-// query returns the parameters that all transports share, without the place to
-// begin at.
-func (o *Options) query() url.Values {
+// query returns the parameters of a request that asks for w, without the place to
+// begin at. A poll has no bounds, and no use for what is about slow streams.
+func (o *Options) query(w wish, poll bool) url.Values {
 	q := url.Values{"symbols": {strings.Join(o.Symbols, ",")}}
 	set := func(name, value string) {
 		if value != "" && value != "0" {
@@ -198,10 +203,12 @@ func (o *Options) query() url.Values {
 		}
 	}
 	set("channels", strings.Join(o.Channels, ","))
-	set("resolution", o.Resolution)
-	set("slow", o.Slow)
-	set("max_rate", strconv.Itoa(o.MaxRate))
-	set("max_bytes", strconv.Itoa(o.MaxBytes))
+	set("resolution", w.resolution)
+	if !poll {
+		set("slow", o.Slow)
+		set("max_rate", strconv.Itoa(w.rate))
+		set("max_bytes", strconv.Itoa(w.bytes))
+	}
 	return q
 }
 

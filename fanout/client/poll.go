@@ -53,10 +53,7 @@ func (s *session) poll(wait time.Duration) (int, error) {
 	if err := s.takeAll(s.batch); err != nil {
 		return 0, err
 	}
-	if !s.progress { // an answer without a message is worth as much
-		s.progress = true
-		s.c.count(func(st *Stats) { st.Connects++ })
-	}
+	s.answered()
 	s.c.setCursor(next)
 	return len(s.batch), nil
 }
@@ -69,19 +66,32 @@ func (s *session) ask(wait time.Duration) (*http.Response, error) {
 		how.Set("limit", strconv.Itoa(n))
 	}
 	if s.c.ahead() {
-		body, err := json.Marshal(s.c.wanted())
+		cmd := s.c.wanted()
+		cmd.Slow, cmd.MaxRate, cmd.MaxBytes = "", 0, 0 // as in a query
+		body, err := json.Marshal(cmd)
 		if err != nil {
 			return nil, err
 		}
 		header := http.Header{"Content-Type": {"application/json"}}
 		return s.request(http.MethodPost, "v1/poll", how, header, body, wait)
 	}
-	q, cursor := s.query()
+	q, cursor := s.query(true)
 	maps.Copy(q, how)
 	if cursor != "" {
 		q.Set("cursor", cursor)
 	}
 	return s.get("v1/poll", q, nil, wait)
+}
+
+// answered notes that a poll was answered.
+func (s *session) answered() {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.c.wishes.served(true)
+	if !s.progress { // an answer without a message is worth as much as one
+		s.progress = true
+		s.c.stats.Connects++
+	}
 }
 
 func (c *Client) ahead() bool {

@@ -90,8 +90,8 @@ func (s *session) learn() error {
 }
 
 // query returns the parameters of a request that begins where the client stands.
-func (s *session) query() (q url.Values, cursor string) {
-	q = s.c.opt.query()
+func (s *session) query(poll bool) (q url.Values, cursor string) {
+	q = s.c.opt.query(s.c.ask(), poll)
 	cursor = s.c.cursor()
 	if cursor == "" {
 		s.c.opt.places(q)
@@ -118,6 +118,7 @@ func (c *Client) connect() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mark.connection++
+	c.wishes.begin()
 	return c.mark.cursor != ""
 }
 

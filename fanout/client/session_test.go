@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -257,27 +258,29 @@ func TestSlowHandlerIsNotSilence(t *testing.T) {
 	}
 }
 
-func TestAcksEverySecond(t *testing.T) {
+func TestAcksEverySecondWhatIsNew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := newNode(newTape(0), step{send: []string{hello, trade(1)}})
+		n := newNode(newTape(3500)) // one message a millisecond
 		r := newRig(t, Options{}, nil, n)
-		// Of the 4 s until the node is taken for dead, the last second's ack may be missing.
-		err := r.Run(t.Context(), func(m *Message) error {
-			if m.Type == TypeSnapshot {
-				return errDone
-			}
-			return r.handle(m)
-		})
-		if !errors.Is(err, errDone) {
+		r.until = func() bool { return false }
+		ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+		defer cancel()
+		if err := r.Run(ctx, r.handle); err != nil {
 			t.Fatal(err)
 		}
-		var acks []command
-		for _, c := range n.commands {
-			if c.Op == "ack" {
-				acks = append(acks, c)
-			}
+		acks := n.ops("ack")
+		if len(acks) != 4 || acks[3].TS != n.tape.ts || acks[0].TS >= acks[1].TS {
+			t.Errorf("acks %+v, the last message is of %d", acks, n.tape.ts)
 		}
-		if len(acks) < 3 || len(acks) > 4 || acks[0].TS != 1001 {
+	})
+}
+
+func TestNoAck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNode(newTape(1500))
+		r := newRig(t, Options{NoAck: true}, nil, n)
+		r.follow(n.tape)
+		if acks := n.ops("ack"); len(acks) != 0 {
 			t.Errorf("acks %+v", acks)
 		}
 	})
@@ -419,8 +422,12 @@ func TestSendsItsParametersAndHeader(t *testing.T) {
 				}
 				q := n.requests[0].URL.Query()
 				q.Del("wait")
-				if got := q.Encode(); got != "channels=trades%2Cbars%3A1m&max_bytes=9000&max_rate=7&resolution=250ms&slow=drop&start=now&symbols=AAPL%2CBTCUSDT" {
-					t.Errorf("query %s", got)
+				want := "channels=trades%2Cbars%3A1m&resolution=250ms&start=now&symbols=AAPL%2CBTCUSDT"
+				if tr == SSE {
+					want = strings.Replace(want, "&resolution=250ms", "&max_bytes=9000&max_rate=7&resolution=250ms&slow=drop", 1)
+				}
+				if got := q.Encode(); got != want {
+					t.Errorf("query %s, want %s", got, want)
 				}
 			})
 		})

@@ -26,11 +26,12 @@ type socket struct {
 	conn    *websocket.Conn
 	raw     io.Closer     // the connection below, to cut a close handshake short
 	leaving chan struct{} // closed when a switch was asked for
+	wishing chan struct{} // has an item when the client's wish has changed
 }
 
 // webSocket subscribes and takes messages until the connection ends.
 func (s *session) webSocket() error {
-	k := &socket{s: s, leaving: make(chan struct{})}
+	k := &socket{s: s, leaving: make(chan struct{}), wishing: make(chan struct{}, 1)}
 	if err := k.dial(); err != nil {
 		return err
 	}
@@ -41,8 +42,16 @@ func (s *session) webSocket() error {
 	if err := k.subscribe(); err != nil {
 		return err
 	}
-	s.c.onLeave(sync.OnceFunc(func() { close(k.leaving) }))
+	s.c.onSocket(sync.OnceFunc(func() { close(k.leaving) }), k.wish)
 	return k.read()
+}
+
+// wish has the wish sent that the client has now. It never blocks.
+func (k *socket) wish() {
+	select {
+	case k.wishing <- struct{}{}:
+	default:
+	}
 }
 
 func (k *socket) dial() error {
@@ -109,10 +118,10 @@ type command struct {
 
 // wanted returns what the client wants, and from where on.
 func (c *Client) wanted() command {
-	o, at := &c.opt, c.State()
+	o, at, w := &c.opt, c.State(), c.ask()
 	cmd := command{
-		Symbols: o.Symbols, Channels: o.Channels, Resolution: o.Resolution,
-		Slow: o.Slow, MaxRate: o.MaxRate, MaxBytes: o.MaxBytes, Cursor: at.Cursor, Since: at.Since,
+		Symbols: o.Symbols, Channels: o.Channels, Resolution: w.resolution,
+		Slow: o.Slow, MaxRate: w.rate, MaxBytes: w.bytes, Cursor: at.Cursor, Since: at.Since,
 	}
 	if at.Cursor == "" {
 		cmd.Start, cmd.End, cmd.Speed = o.Start, o.End, o.Speed
@@ -163,14 +172,15 @@ func (k *socket) read() error {
 	}
 }
 
-// write acknowledges every second, leaves when asked to and closes the
-// connection when the session is over. After a failed write the reader finds
-// out by itself.
+// write acknowledges every second, says a new wish, leaves when asked to and
+// closes the connection when the session is over. After a failed write the reader
+// finds out by itself.
 func (k *socket) write() {
 	defer k.close()
 	tick := time.NewTicker(ackEvery)
 	defer tick.Stop()
 	leaving := k.leaving
+	acked := int64(0)
 	var late <-chan time.Time
 	for {
 		var err error
@@ -178,7 +188,10 @@ func (k *socket) write() {
 		case <-k.s.ctx.Done():
 			return
 		case <-tick.C:
-			err = k.ack()
+			acked, err = k.ack(acked)
+		case <-k.wishing:
+			w := k.s.c.ask()
+			err = k.send(command{Op: "resolution", ID: resolveID, Resolution: w.fineness(), MaxRate: w.rate, MaxBytes: w.bytes})
 		case <-leaving:
 			leaving, late = nil, time.After(leaveGrace)
 			err = k.send(command{Op: "unsubscribe", ID: leaveID, Symbols: k.s.c.opt.Symbols})
@@ -192,13 +205,14 @@ func (k *socket) write() {
 	}
 }
 
-// ack tells the node how far this client is, once it is anywhere.
-func (k *socket) ack() error {
+// ack tells the node how far this client is, if that is further than it said, and
+// returns it.
+func (k *socket) ack(acked int64) (int64, error) {
 	ts := k.s.c.newest.Load()
-	if ts == 0 {
-		return nil
+	if ts == acked || ts == 0 || k.s.c.opt.NoAck {
+		return acked, nil
 	}
-	return k.send(command{Op: "ack", TS: ts})
+	return ts, k.send(command{Op: "ack", TS: ts})
 }
 
 // close says good-bye, for which a dead node is not waited for.

@@ -50,7 +50,26 @@ describe('the market', () => {
     })
     frame()
     expect(row()).toMatchObject({ price: 101, high: 109, low: 95, volume: 41 })
-    expect(market.listing('AAPL').tape.value[0]).toMatchObject({ n: 8, size: 40, side: undefined })
+    const merged = { n: 8, o: 100, h: 109, l: 95 }
+    expect(market.listing('AAPL').tape.value[0]).toEqual({
+      ...{ seq: 9, ts: 20 * day + 7, price: 101, size: 40, side: undefined },
+      merged,
+    })
+  })
+
+  it('shows an agg of one trade as a trade, and lets a day begin with an agg', () => {
+    market.take(trade(90, 1))
+    market.take({
+      ...{ type: 'agg', sym: 'AAPL', first: 2, seq: 2, t0: 21 * day, ts: 21 * day },
+      ...{ n: 1, o: 100, h: 100, l: 100, c: 100, v: 4 },
+    })
+    market.take({
+      ...{ type: 'agg', sym: 'AAPL', first: 3, seq: 4, t0: 22 * day, ts: 22 * day + 1 },
+      ...{ n: 2, o: 70, h: 80, l: 70, c: 80, v: 6 },
+    })
+    frame()
+    expect(row()).toMatchObject({ price: 80, open: 70, high: 80, low: 70, volume: 6 })
+    expect(market.listing('AAPL').tape.value[1]).toMatchObject({ price: 100, size: 4, merged: undefined })
   })
 
   it('begins a new day with its first trade', () => {

@@ -27,6 +27,15 @@ describe('the badge', () => {
   })
 })
 
+describe('the badge of a slow line', () => {
+  const live = { ...base, phase: 'live' } as const
+
+  it('says what is given instead of every tick', () => {
+    expect(badge(live, undefined, { level: '1s', recovering: false })).toBe('Adapted: 1s (slow line) · SSE')
+    expect(badge(live, undefined, { level: '250ms', recovering: true })).toBe('Adapted: 250ms (recovering) · SSE')
+  })
+})
+
 describe('the meter', () => {
   const client = (tiling: Tiling, messages = 0, bytes = 0) => ({
     tilingReport: () => tiling.report(),

@@ -2,6 +2,7 @@
 // ticks; what a resume needs is asked from its owner each time a connection is opened.
 
 import { backoff } from './backoff.ts'
+import type { Wish } from './level.ts'
 import { transportNames, type Ending, type Transport, type TransportName } from './transport.ts'
 
 export type Choice = 'auto' | TransportName
@@ -112,6 +113,17 @@ export class Connector {
 
   ack(ts: number): void {
     this.transport?.ack?.(ts)
+  }
+
+  /** Has a new wish take effect: by a word to the node, or else by a new connection, which will ask for it. */
+  resolve(wish: Wish): 'said' | 'again' {
+    if (this.transport?.resolve?.(wish) === true) return 'said'
+    if (this.transport !== undefined) {
+      this.drop()
+      this.set({ phase: 'reconnecting', nextAt: undefined })
+      this.open()
+    }
+    return 'again'
   }
 
   /** Switches to another transport, or back to auto, from the exact place where this one stops. The last wish wins. */

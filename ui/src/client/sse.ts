@@ -3,6 +3,7 @@ import {
   missing,
   query,
   refusal,
+  streamQuery,
   type Ending,
   type Env,
   type Sink,
@@ -18,7 +19,7 @@ const closedState = 2
  */
 export function openSSE(request: StreamRequest, sink: Sink, env: Env): Transport {
   if (env.EventSource === undefined) return missing('EventSource', sink)
-  const source = new env.EventSource(`${request.base}/v1/events?${query(request)}`)
+  const source = new env.EventSource(`${request.base}/v1/events?${streamQuery(request)}`)
   const probing = new AbortController()
   let ended = false
   const end = (ending: Ending): void => {

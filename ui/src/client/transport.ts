@@ -1,6 +1,7 @@
 // What the client and its transports say to each other. A transport carries one connection from start to its end; it
 // keeps no place in the stream, never reconnects by itself, and reports its end once.
 
+import type { Wish } from './level.ts'
 import type { Message } from './messages.ts'
 import type { Since } from './tiling.ts'
 
@@ -12,7 +13,9 @@ export interface StreamRequest {
   base: string
   symbols: readonly string[]
   channels: readonly string[]
-  resolution: string | undefined
+  wish: Wish
+  /** Whether a slow client is given less detail (adapt) or cut off (drop); the node's own choice when undefined. */
+  slow: 'adapt' | 'drop' | undefined
   cursor: string | undefined
   since: Since
   heartbeatMs: number
@@ -40,6 +43,8 @@ export interface Transport {
   handover?(): Promise<string | undefined>
   /** Tells the node how far we have read, so that it sees slowness that sockets and proxies hide. */
   ack?(ts: number): void
+  /** Says a new wish; false when it can't be said over this connection. */
+  resolve?(wish: Wish): boolean
 }
 
 /** The constructors that the transports use: the browser's own, or those given to the client. */
@@ -51,10 +56,20 @@ export interface Env {
 
 export type Open = (request: StreamRequest, sink: Sink, env: Env) => Transport
 
+/** The parameters of a stream. */
+export function streamQuery(request: StreamRequest): string {
+  const { wish, slow } = request
+  const bounds: Record<string, string> = {}
+  if (slow !== undefined) bounds.slow = slow
+  if (wish.maxRate !== undefined) bounds.max_rate = String(wish.maxRate)
+  if (wish.maxBytes !== undefined) bounds.max_bytes = String(wish.maxBytes)
+  return query(request, bounds)
+}
+
 /** The parameters that are the same on all transports. */
 export function query(request: StreamRequest, extra: Record<string, string> = {}): string {
   const params = new URLSearchParams({ symbols: request.symbols.join(','), channels: request.channels.join(',') })
-  if (request.resolution !== undefined) params.set('resolution', request.resolution)
+  if (request.wish.resolution !== undefined) params.set('resolution', request.wish.resolution)
   if (request.cursor !== undefined) params.set('cursor', request.cursor)
   for (const [name, value] of Object.entries(extra)) params.set(name, value)
   return params.toString()

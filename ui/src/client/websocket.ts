@@ -1,3 +1,4 @@
+import { resolveID, type Wish } from './level.ts'
 import { parseMessages } from './parse.ts'
 import { missing, type Ending, type Env, type Sink, type StreamRequest, type Transport } from './transport.ts'
 
@@ -71,6 +72,11 @@ export function openWebSocket(request: StreamRequest, sink: Sink, env: Env): Tra
     ack(ts: number) {
       send({ op: 'ack', ts })
     },
+    resolve(wish: Wish) {
+      if (socket.readyState !== 1) return false
+      send({ op: 'resolution', id: resolveID, ...spell({ ...wish, resolution: wish.resolution ?? 'raw' }) })
+      return true
+    },
   }
 }
 
@@ -84,9 +90,14 @@ function quietly(socket: WebSocket): void {
 }
 
 function subscribe(request: StreamRequest): object {
-  const { symbols, channels, resolution, cursor, since } = request
+  const { symbols, channels, wish, slow, cursor, since } = request
   const place = cursor === undefined ? {} : { cursor, since }
-  return { op: 'subscribe', id: 'g1', symbols, channels, ...(resolution === undefined ? {} : { resolution }), ...place }
+  return { op: 'subscribe', id: 'g1', symbols, channels, slow, ...spell(wish), ...place }
+}
+
+/** A wish in the protocol's words; JSON leaves out what is undefined. */
+function spell({ resolution, maxRate, maxBytes }: Wish): object {
+  return { resolution, max_rate: maxRate, max_bytes: maxBytes }
 }
 
 /** Close codes: 4000-4099 mean do not reconnect, 1012 reconnect now, all others reconnect with backoff. */

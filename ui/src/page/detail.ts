@@ -2,8 +2,8 @@
 // at the same time; neither waits for the other.
 
 import { signal } from '@preact/signals'
-import { TapecastClient, type Delivered } from '../client/client.ts'
-import type { Choice, ConnectionState } from '../client/connector.ts'
+import { TapecastClient, type ClientOptions, type Delivered } from '../client/client.ts'
+import type { Choice } from '../client/connector.ts'
 import type { Bar, Quote } from '../client/messages.ts'
 import { Candles } from './candles.ts'
 import { FrameBuffer } from './frame.ts'
@@ -39,7 +39,7 @@ export class Detail {
     readonly symbol: string,
     readonly interval: string,
     transport: Choice,
-    onState: (state: ConnectionState) => void,
+    listeners: Required<Pick<ClientOptions, 'onState' | 'onLevel'>>,
   ) {
     this.client = new TapecastClient({
       symbols: [symbol],
@@ -48,7 +48,7 @@ export class Detail {
       onMessage: (m) => {
         this.take(m)
       },
-      onState,
+      ...listeners,
     })
     void this.load()
   }

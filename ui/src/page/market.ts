@@ -42,6 +42,13 @@ export interface Listing {
   prints: Print[]
 }
 
+interface Prices {
+  o: number
+  h: number
+  l: number
+  c: number
+}
+
 /** A line of the trade tape: a trade, or n of them merged. */
 export interface Print {
   seq: number
@@ -49,7 +56,8 @@ export interface Print {
   price: number
   size: number
   side: Side | undefined
-  n: number
+  /** Of a merged line; `price` is the last. */
+  merged: (Omit<Prices, 'c'> & { n: number }) | undefined
 }
 
 export class Market {
@@ -89,8 +97,8 @@ export class Market {
 
   take(m: Delivered): void {
     if (m.type === 'snapshot') this.snapshot(m)
-    else if (m.type === 'trade') this.trade(m, m.p, m.p, m.p)
-    else if (m.type === 'agg') this.trade(m, m.c, m.h, m.l)
+    else if (m.type === 'trade') this.trade(m, { o: m.p, h: m.p, l: m.p, c: m.p })
+    else if (m.type === 'agg') this.trade(m, m)
     else if (m.type === 'status') this.halt(m.sym, m.state === 'halted')
   }
 
@@ -128,14 +136,14 @@ export class Market {
     this.buffer.put(sym, listing.state)
   }
 
-  private trade(m: Trade | Agg, price: number, high: number, low: number): void {
+  private trade(m: Trade | Agg, { o: open, h: high, l: low, c: price }: Prices): void {
     const listing = this.known(m.sym)
     const { ts, v: volume } = m
     const { state } = listing
     this.print(listing, m, price)
     if (state === undefined || Math.floor(ts / dayMicros) > Math.floor(state.ts / dayMicros)) {
       const move = state === undefined ? 0 : price - state.price
-      listing.state = { price, move, open: price, high, low, volume, ts, halted: state?.halted ?? false }
+      listing.state = { price, move, open, high, low, volume, ts, halted: state?.halted ?? false }
       this.buffer.put(m.sym, listing.state)
       return
     }
@@ -149,8 +157,9 @@ export class Market {
   }
 
   private print(listing: Listing, m: Trade | Agg, price: number): void {
-    const merged = m.type === 'agg'
-    const print = { seq: m.seq, ts: m.ts, price, size: m.v, side: merged ? undefined : m.side, n: merged ? m.n : 1 }
+    const print: Print = { seq: m.seq, ts: m.ts, price, size: m.v, side: undefined, merged: undefined }
+    if (m.type === 'trade') print.side = m.side
+    else if (m.n > 1) print.merged = { n: m.n, o: m.o, h: m.h, l: m.l }
     listing.prints.unshift(print)
     if (listing.prints.length > tapeRows) listing.prints.pop()
   }

@@ -4,6 +4,7 @@
 import { batch, computed, effect, signal, untracked } from '@preact/signals'
 import { TapecastClient, type Delivered } from '../client/client.ts'
 import type { Choice, ConnectionState } from '../client/connector.ts'
+import { coarser, type Level } from '../client/level.ts'
 import { Detail } from './detail.ts'
 import { Market } from './market.ts'
 import { Meter } from './meter.ts'
@@ -26,13 +27,15 @@ export class Session {
   /** Whether a screen reader is told the chosen price now and then. */
   readonly announce = signal(false)
   readonly detail = signal<Detail | undefined>(undefined)
-  /** The resolution that the node gives, when it is not the one asked for. */
-  readonly level = signal<string | undefined>(undefined)
   readonly problem = signal<string | undefined>(undefined)
   private readonly listState = signal<ConnectionState | undefined>(undefined)
   private readonly detailState = signal<ConnectionState | undefined>(undefined)
   /** The worse of the two connections: the page is as live as its less live half. */
   readonly connection = computed(() => worse(this.listState.value, this.detailState.value))
+  private readonly listLevel = signal<Level | undefined>(undefined)
+  private readonly detailLevel = signal<Level | undefined>(undefined)
+  /** What the node gives because the line is slow, the coarser of the two connections; undefined when it gives all. */
+  readonly adapted = computed(() => coarsest([this.listLevel.value, this.detailLevel.value]))
   private list: TapecastClient | undefined
   private hiddenTimer: ReturnType<typeof setTimeout> | undefined
   private minute = 0
@@ -90,6 +93,9 @@ export class Session {
       onState: (state) => {
         this.listState.value = state
       },
+      onLevel: (level) => {
+        this.listLevel.value = level
+      },
     })
   }
 
@@ -99,8 +105,13 @@ export class Session {
       // Where auto has found that its first transports do not work here, a new client need not find it again.
       const list = this.listState.value
       const works = list?.fellBack === undefined ? this.transport.value : list.transport
-      this.detail.value = new Detail(symbol, interval, works, (state) => {
-        this.detailState.value = state
+      this.detail.value = new Detail(symbol, interval, works, {
+        onState: (state) => {
+          this.detailState.value = state
+        },
+        onLevel: (level) => {
+          this.detailLevel.value = level
+        },
       })
     })
   }
@@ -112,11 +123,11 @@ export class Session {
     detail.close()
     this.detail.value = undefined
     this.detailState.value = undefined
+    this.detailLevel.value = undefined
   }
 
   private takeList(m: Delivered): void {
-    if (m.type === 'resolution') this.level.value = m.reason === 'slow' ? m.trades : undefined
-    else if (m.type === 'error') this.problem.value = m.message ?? m.code
+    if (m.type === 'error') this.problem.value = m.message ?? m.code
     else this.market.take(m)
   }
 
@@ -198,6 +209,22 @@ export class Session {
     this.openList()
     this.openDetail(this.symbol.peek(), this.interval.peek())
   }
+}
+
+export interface Adapted {
+  level: string
+  /** It is on its way back: the line keeps up with what it gets. */
+  recovering: boolean
+}
+
+function coarsest(levels: readonly (Level | undefined)[]): Adapted | undefined {
+  let worst: Adapted | undefined
+  for (const level of levels) {
+    if (level?.adapted !== true) continue
+    const own = coarser(level.trades, level.quotes)
+    if (coarser(worst?.level ?? '', own) === own) worst = { level: own, recovering: level.reason === 'recovered' }
+  }
+  return worst
 }
 
 const goodness = ['offline', 'closed', 'reconnecting', 'stale', 'connecting', 'live']

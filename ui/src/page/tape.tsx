@@ -38,6 +38,7 @@ export function Tape({ session }: { session: Session }) {
 }
 
 function Line({ print, decimals }: { print: Print; decimals: number }) {
+  if (print.merged !== undefined) return <MergedLine print={print} merged={print.merged} decimals={decimals} />
   const side = print.side === undefined ? 0 : print.side === 'b' ? 1 : -1
   return (
     <tr>
@@ -49,10 +50,39 @@ function Line({ print, decimals }: { print: Print; decimals: number }) {
         <span class="visually-hidden">{side > 0 ? 'bought at ' : side < 0 ? 'sold at ' : ''}</span>
         {price(print.price, decimals)}
       </td>
-      <td class="number" title={print.n > 1 ? `${print.n} trades merged` : undefined}>
-        {size(print.size)}
-        {print.n > 1 && <small class="muted"> /{print.n}</small>}
-      </td>
+      <td class="number">{size(print.size)}</td>
     </tr>
+  )
+}
+
+/** Several trades as one: the last price and the sum of the sizes, and below them how many and what lay between. */
+function MergedLine({
+  print,
+  merged,
+  decimals,
+}: {
+  print: Print
+  merged: NonNullable<Print['merged']>
+  decimals: number
+}) {
+  const between = [`o ${price(merged.o, decimals)}`, `h ${price(merged.h, decimals)}`, `l ${price(merged.l, decimals)}`]
+  return (
+    <>
+      <tr>
+        <td class="muted">{time(print.ts)}</td>
+        <td class="number flat">
+          <span class="visually-hidden">merged, the last at </span>
+          {price(print.price, decimals)}
+        </td>
+        <td class="number">{size(print.size)}</td>
+      </tr>
+      <tr class="merged">
+        <td colSpan={3}>
+          {[`${merged.n} trades`, ...between].map((text) => (
+            <span key={text}>{text}</span>
+          ))}
+        </td>
+      </tr>
+    </>
   )
 }
