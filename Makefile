@@ -136,6 +136,10 @@ kill: build $(SUM) ## kill -9 of node, feeder and broker in turn; still tiling, 
 bars-check: build $(SUM) ## Live bar = REST bar = bar computed from ticks
 	@$(FULL) $(SUM) run bars-check -- $(GOTEST) -v -count=1 -timeout 60m -run '^TestBarsCheck' ./cmd/tapecast
 
+.PHONY: chaos
+chaos: build $(SUM) ## T=60s: 2,000 clients, some slow, stalled or coming and going; all tile, the others do not notice
+	@$(FULL) $(SUM) run chaos -- go test -shuffle=on -json -v -count=1 -timeout 60m -run '^TestChaos' ./cmd/tapecast
+
 .PHONY: demo-check
 demo-check: $(SUM) ## Clean clone, empty HOME and caches: first tick within 2 s, Ctrl-C, resume, make test
 	@TAPECAST_FULL=1 $(SUM) run demo-check -- deploy/check/demo.sh

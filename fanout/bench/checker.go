@@ -37,8 +37,8 @@ type Checked struct {
 
 const keptFaults = 5
 
-// add sums up one client's report.
-func (s *Checked) add(c *checker) {
+// add sums up one client's report; verify may be nil.
+func (s *Checked) add(c *checker, verify func(*client.Tiling) error) {
 	r := c.tiling.Report()
 	s.Clients++
 	s.Messages += r.Messages
@@ -48,6 +48,12 @@ func (s *Checked) add(c *checker) {
 	s.Altered += r.Altered
 	s.Broken += c.broken
 	faults := r.Faults
+	if verify != nil {
+		if err := verify(&c.tiling); err != nil {
+			s.Altered++
+			faults = append(faults, err.Error())
+		}
+	}
 	if c.why != "" {
 		faults = append(faults, c.why)
 	}

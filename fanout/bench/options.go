@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/tapecast/tapecast/fanout/client"
 )
 
 // All is the Options.Each of clients that watch every symbol.
@@ -54,6 +56,9 @@ type Options struct {
 	// Checked is how many clients get the full check with sums, of a node only: so
 	// many of the steady, of the slow and of the reconnecting ones.
 	Checked int
+	// Verify holds what a client got that had the full check against the truth, in
+	// the end; nil: only the ranges and their own sums are checked.
+	Verify func(t *client.Tiling) error
 	// Expect is how many ticks per second ought to be delivered to the steady
 	// clients; 0: what the furthest client got is the measure.
 	Expect float64

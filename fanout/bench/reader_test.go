@@ -207,7 +207,7 @@ func TestAlteration(t *testing.T) {
 			t.Fatal(err)
 		}
 		var found Result
-		found.Checked.add(r.checks[0])
+		found.Checked.add(r.checks[0], nil)
 		if (found.Err() != nil) != altered || found.Checked.Clients != 1 {
 			t.Errorf("%s: %v", text, found.Err())
 		}

@@ -76,7 +76,7 @@ func (b *Bench) result(l *loop) (*Result, error) {
 	r.ResumingGot, r.ResumingLatency = l.tallies[reconnecting].ticks, l.tallies[reconnecting].quantiles()
 	r.Generator = (l.last.own - l.first.own) / r.Seconds
 	for _, id := range slices.Sorted(maps.Keys(l.checks)) {
-		r.Checked.add(l.checks[id])
+		r.Checked.add(l.checks[id], o.Verify)
 	}
 	if !l.meter.known() {
 		return r, nil
