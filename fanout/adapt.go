@@ -36,7 +36,7 @@ func (c *Subscriber) OnSlow(drop bool) { c.dropSlow = drop }
 // lag returns how old the oldest thing is that the client should have and has not.
 func (c *Subscriber) lag(now int64) time.Duration {
 	since := c.flushSince
-	if since == 0 && !c.limited() {
+	if since == 0 && !c.ownPace() {
 		since = c.dirtySince
 	}
 	var lag time.Duration
@@ -75,7 +75,10 @@ func (c *Subscriber) judge(wall time.Time) {
 	switch {
 	case lag < slowLag && t == nil:
 	case t != nil && t.change != nil:
-		// It waits for a cut.
+		// It waits for a cut, and not for ever.
+		if lag >= slowLag {
+			c.hasten(everyGroup)
+		}
 	case lag >= slowLag:
 		c.fallBehind(now)
 	case lag > calmLag:
@@ -99,7 +102,11 @@ func (c *Subscriber) fallBehind(now int64) {
 	t := c.trial
 	t.calmSince = 0
 	i := c.lowest()
-	if i < 0 || c.straddles() {
+	if i < 0 {
+		return
+	}
+	if c.straddles() {
+		c.hasten(everyGroup)
 		return
 	}
 	if t.promoted != 0 && now-t.promoted < int64(t.patience) {
@@ -109,9 +116,7 @@ func (c *Subscriber) fallBehind(now int64) {
 	g := &c.groups[i]
 	t.change = &change{group: i, level: g.level.coarser(g.set), reason: "slow"}
 	c.shard.hub.metrics.demotions.Inc()
-	if c.target != nil {
-		c.hasten(i)
-	}
+	c.hasten(i)
 	c.shard.queue(c)
 }
 
@@ -183,6 +188,9 @@ func (c *Subscriber) turn() {
 		return
 	}
 	c.relevel(next.group, next.level)
+	if c.acks != nil {
+		c.acks.samples = c.acks.samples[:0] // what they wait for came at another level
+	}
 	c.repace()
 	c.tell(c.groups[next.group].ID, next.level, next.reason)
 }

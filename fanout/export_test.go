@@ -1,6 +1,9 @@
 package fanout
 
-import "time"
+import (
+	"time"
+	"unsafe"
+)
 
 // SetClock replaces the hub's wall clock.
 func (h *Hub) SetClock(now func() time.Time) { h.now = now }
@@ -22,3 +25,9 @@ func (l Level) Coarser(set Set) Level { return l.coarser(set) }
 
 // Finer returns the next level up.
 func (l Level) Finer(set Set, asked Level) Level { return l.finer(set, asked) }
+
+// Held returns about how many bytes are kept for the client alone.
+func (c *Subscriber) Held() int {
+	return cap(c.rest) + cap(c.control) + 8*(cap(c.dirty)+cap(c.vacant)+cap(c.commands)) +
+		cap(c.flush)*int(unsafe.Sizeof(frozen{})) + cap(c.slots)*int(unsafe.Sizeof(slot{})) + cap(c.groups)*int(unsafe.Sizeof(group{}))
+}

@@ -135,7 +135,7 @@ func (c *Subscriber) relevel(i int, level Level) {
 	// What the slots have may be more than the new level has sent: the end of the
 	// old one tells, but for a client that has not come to it yet.
 	if !held {
-		c.also = Place{Position: c.reached.pos, Level: old}.with(c.alsoHas())
+		c.also = Place{Position: c.had().pos, Level: old}.with(c.alsoHas())
 	}
 	for n := range c.slots {
 		s := &c.slots[n]
@@ -152,7 +152,7 @@ func (c *Subscriber) relevel(i int, level Level) {
 // what comes now makes it have less than the new cursor would say.
 func (c *Subscriber) hold() {
 	if c.origin == nil {
-		c.origin = &Cursor{Tape: c.reached.tape, Place: Place{Position: c.reached.pos, Level: c.cursorLevel()}, Also: c.alsoHas()}
+		c.origin = &Cursor{Tape: c.reached.tape, Place: Place{Position: c.had().pos, Level: c.cursorLevel()}, Also: c.alsoHas()}
 	}
 }
 

@@ -10,6 +10,7 @@ type join struct {
 	from     int64   // the next lane offset
 	since    Since   // what the client has already
 	place    *Cursor // where the client is, if that is still to be made an offset
+	upTo     int64   // the lane offset before which it has all but quotes
 	snapshot *State
 	begun    bool // the open bar was looked at
 	fresh    bool // the client has nothing yet
@@ -107,6 +108,7 @@ func (c *Subscriber) arrive(s *slot, until int64) bool {
 	}
 	if at.Quotes != nil {
 		if quotes := hub.edgeAt(sym, at.Quotes.Level, at.Quotes.Position[sym.lane]); quotes.from < e.from {
+			j.upTo = e.from
 			e.had[feed.Trades] = sym.lastBefore(feed.Trades, e.from)
 			e.had[feed.Statuses] = sym.lastBefore(feed.Statuses, e.from)
 			e.from, e.unsure = quotes.from, quotes.unsure
@@ -154,6 +156,9 @@ func (p *private) appendPlace(dst []byte, offset, quotes int64) []byte {
 	lane, target := p.s.key.symbol.lane, p.c.target
 	at := Cursor{Tape: target.tape, Place: Place{Position: target.pos.Clone()}}
 	at.Position[lane] = offset + 1
+	if upTo := p.s.join.upTo; offset+1 < upTo {
+		at.Position[lane], quotes = upTo, offset+1
+	}
 	if quotes != none {
 		at.Quotes = &Place{Position: at.Position.Clone()}
 		at.Quotes.Position[lane] = quotes
@@ -368,7 +373,11 @@ func (c *Subscriber) tryJoin(s *slot) {
 			return
 		}
 	}
-	s.pos, s.join = w.stream.find(j.from), nil
+	pos := w.stream.find(j.from)
+	if !w.stream.follows(pos) {
+		return
+	}
+	s.pos, s.join = pos, nil
 	if s.pos.at < w.head {
 		if i, ok := c.find(s.key); ok {
 			c.mark(i)

@@ -37,6 +37,21 @@ func (c *Subscriber) Limit(rate, bytes int) {
 // limited reports whether the client wants a bound of messages or bytes.
 func (c *Subscriber) limited() bool { return c.pace != nil && c.pace.rate+c.pace.bytes > 0 }
 
+// ownPace reports whether all that the client gets waits for its pace: what it asked
+// for, or, as the cursor of its events is one for all, because some slots do.
+func (c *Subscriber) ownPace() bool {
+	return c.limited() || c.pace != nil && c.pace.slots && c.form != Frames
+}
+
+// had returns the place of the last flush, beyond which the client can't claim to have
+// everything.
+func (c *Subscriber) had() *cut {
+	if c.pace != nil && c.pace.slots {
+		return c.pace.reached
+	}
+	return c.reached
+}
+
 // repace notes whether the shard has to look after the client's pace.
 func (c *Subscriber) repace() {
 	slots := false
@@ -75,7 +90,7 @@ func (s *Shard) releasePaced() {
 // and reports whether a flush may begin at all.
 func (c *Subscriber) paces() bool {
 	if c.shard.now < c.pace.next {
-		return !c.limited()
+		return !c.ownPace()
 	}
 	if c.pace.slots {
 		c.pace.begun = true

@@ -31,6 +31,7 @@ type message struct {
 	Final   bool
 	Cursor  string
 	Code    string
+	ID      string
 	Reason  string
 	Trades  string
 	Quotes  string

@@ -19,6 +19,7 @@ type Shard struct {
 
 	running []func() // the inbox being run; swapped with it
 	watches map[StreamKey]*watch
+	asked   []*watch // whose streams ingest has not attached yet
 	members []*Subscriber
 	ready   []*Subscriber // have something to do in this pass
 	held    []*Subscriber // polls that wait
@@ -160,6 +161,24 @@ func (s *Shard) take(p *pass) {
 			seat.sub.mark(seat.slot)
 		}
 	}
+	s.rouse()
+}
+
+// rouse marks the slots whose streams are asked for and not there yet: no stream
+// tells of what comes for them, and a flush is to have everything up to its cut.
+func (s *Shard) rouse() {
+	kept := s.asked[:0]
+	for _, w := range s.asked {
+		if w.stream != nil || len(w.seats) == 0 {
+			continue
+		}
+		kept = append(kept, w)
+		for _, seat := range w.seats {
+			seat.sub.mark(seat.slot)
+		}
+	}
+	clear(s.asked[len(kept):])
+	s.asked = kept
 }
 
 // watch seats a subscriber's slot at a stream, which it asks ingest for if the
@@ -170,6 +189,7 @@ func (s *Shard) watch(key StreamKey, sub *Subscriber, slot int) (*watch, int) {
 		w = &watch{key: key}
 		s.watches[key] = w
 		if key.level != Paced {
+			s.asked = append(s.asked, w)
 			s.hub.push(&want{key: key, shard: s.index})
 		}
 	}

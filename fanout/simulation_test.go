@@ -340,6 +340,12 @@ func (s *simulation) run(steps int) error {
 
 func (s *simulation) settle() error {
 	s.settling = true
+	for _, symbol := range s.tape.symbols {
+		// Who lost the connection before the snapshot gets to know all channels now.
+		for _, kind := range []feed.Kind{feed.KindTrade, feed.KindQuote, feed.KindStatus} {
+			s.tape.tick(symbol, kind)
+		}
+	}
 	for _, c := range s.clients {
 		if c.sub != nil {
 			sub := c.sub

@@ -175,6 +175,10 @@ func (s *Stream) find(offset int64) position {
 	}
 }
 
+// follows reports whether the message before a place is still there: if not, what was
+// sought may have been dropped with it.
+func (s *Stream) follows(p position) bool { return p.at == 0 || p.at > s.oldest.Load().start }
+
 // endOf returns where the first i messages of the chunk end, within it.
 func (c *chunk) endOf(i int) int32 {
 	if i == 0 {

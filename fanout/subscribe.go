@@ -64,7 +64,11 @@ func (c *Subscriber) Subscribe(r *Request) {
 // beginning returns up to where a client that begins now has everything. That may
 // be more than this node, or the client's level, has sent by then.
 func (c *Subscriber) beginning(r *Request, at *cut) []Place {
-	if r.Cursor != nil {
+	switch {
+	case r.Cursor == nil:
+	case r.Cursor.Quotes != nil:
+		return []Place{*r.Cursor.Quotes} // of all channels no more than that
+	default:
 		return r.Cursor.with(r.Cursor.Also)
 	}
 	return []Place{{Position: at.pos}}
@@ -99,7 +103,7 @@ func (c *Subscriber) rebase(from *Cursor, at *cut) {
 		return
 	}
 	cursor := from.Position
-	pos := c.reached.pos.Clone()
+	pos := c.had().pos.Clone()
 	if c.live() == 0 {
 		copy(pos, cursor)
 	}

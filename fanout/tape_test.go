@@ -78,14 +78,28 @@ func (t *tape) keyframe(symbol string) {
 func (t *tape) step(most time.Duration) {
 	t.ts += t.rand.Int64N(int64(most) + 1)
 	symbol := t.symbols[t.rand.IntN(len(t.symbols))]
-	tick := feed.Tick{TS: t.ts, Kind: feed.KindTrade, Side: feed.Buy}
+	kind := feed.KindTrade
 	switch n := t.rand.IntN(100); {
 	case n < 2:
-		tick.Kind, tick.Note = feed.KindStatus, &feed.Note{State: feed.Halted, Reason: "LULD"}
+		kind = feed.KindStatus
 	case n < 4:
-		tick.Kind, tick.Note = feed.KindCancel, &feed.Note{Ref: 1, OldPrice: 5, OldSize: 6}
+		kind = feed.KindCancel
 	case n < 50:
-		tick.Kind, tick.Ask, tick.AskSize = feed.KindQuote, t.prices[symbol]+1, 100
+		kind = feed.KindQuote
+	}
+	t.tick(symbol, kind)
+}
+
+// tick writes a tick of that kind.
+func (t *tape) tick(symbol string, kind feed.Kind) {
+	tick := feed.Tick{TS: t.ts, Kind: kind, Side: feed.Buy}
+	switch kind {
+	case feed.KindStatus:
+		tick.Note = &feed.Note{State: feed.Halted, Reason: "LULD"}
+	case feed.KindCancel:
+		tick.Note = &feed.Note{Ref: 1, OldPrice: 5, OldSize: 6}
+	case feed.KindQuote:
+		tick.Ask, tick.AskSize = t.prices[symbol]+1, 100
 	}
 	seqs := t.seqs[symbol]
 	channel := tick.Kind.Channel()
