@@ -27,9 +27,9 @@ type Cursor struct {
 	// levels that it had before, of which one may be beyond what the present one has
 	// sent. Each is of another level.
 	Also []Place
-	// Quotes says that of quotes the client has only what comes before it; nil:
-	// quotes are like trades.
-	Quotes *Place
+	// Trades is up to where the client has the trades besides, whose quotes are still
+	// to come; nil: nowhere.
+	Trades *Place
 }
 
 // The text of a cursor is base64url of: version, tape id (8 bytes, big endian), a
@@ -46,7 +46,7 @@ const (
 	maxLanes     = 1024
 	endOfPlaces  = 0
 	alsoPlace    = 1
-	quotesPlace  = 2
+	tradesPlace  = 2
 )
 
 var errCursor = errors.New("cursor is garbled: give back one exactly as it was received")
@@ -73,14 +73,14 @@ func (c Cursor) Append(dst []byte) []byte {
 }
 
 // raw reports whether version 1 can say it.
-func (c *Cursor) raw() bool { return c.Level == Raw && len(c.Also) == 0 && c.Quotes == nil }
+func (c *Cursor) raw() bool { return c.Level == Raw && len(c.Also) == 0 && c.Trades == nil }
 
 func (c *Cursor) appendPlaces(raw []byte) []byte {
 	for i := range c.Also {
 		raw = c.appendPlace(raw, alsoPlace, &c.Also[i])
 	}
-	if c.Quotes != nil {
-		raw = c.appendPlace(raw, quotesPlace, c.Quotes)
+	if c.Trades != nil {
+		raw = c.appendPlace(raw, tradesPlace, c.Trades)
 	}
 	return append(raw, endOfPlaces)
 }
@@ -169,10 +169,10 @@ func (c *Cursor) readPlaces(b []byte) error {
 		}
 		b = rest
 		switch {
-		case kind == alsoPlace && c.Quotes == nil:
+		case kind == alsoPlace && c.Trades == nil:
 			c.Also = append(c.Also, Place{Position: pos, Level: level})
-		case kind == quotesPlace && c.Quotes == nil:
-			c.Quotes = &Place{Position: pos, Level: level}
+		case kind == tradesPlace && c.Trades == nil:
+			c.Trades = &Place{Position: pos, Level: level}
 		default:
 			return errCursor
 		}

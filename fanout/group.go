@@ -152,7 +152,8 @@ func (c *Subscriber) relevel(i int, level Level) {
 // what comes now makes it have less than the new cursor would say.
 func (c *Subscriber) hold() {
 	if c.origin == nil {
-		c.origin = &Cursor{Tape: c.reached.tape, Place: Place{Position: c.had().pos, Level: c.cursorLevel()}, Also: c.alsoHas()}
+		also := c.alsoHas() // forgets trades too, when they are of no use any more
+		c.origin = &Cursor{Tape: c.reached.tape, Place: Place{Position: c.had().pos, Level: c.cursorLevel()}, Also: also, Trades: c.trades}
 	}
 }
 
@@ -191,8 +192,8 @@ func (c *Subscriber) sure(pos feed.Position) feed.Position {
 
 // alsoHas returns what a cursor must say besides its level's place.
 func (c *Subscriber) alsoHas() []Place {
-	if c.also != nil && !c.straddles() {
-		c.also = nil
+	if (c.also != nil || c.trades != nil) && !c.straddles() {
+		c.also, c.trades = nil, nil
 	}
 	return c.also
 }

@@ -70,7 +70,7 @@ type Hub struct {
 	second  []byte // scratch: the message that goes with it
 	frame   []byte // scratch: messages in a framing
 	pos     feed.Position
-	before  feed.Position
+	further feed.Position
 }
 
 // Directory lists the symbols that a hub knows, in order of their names. It is
@@ -103,7 +103,7 @@ func New(o Options) (*Hub, error) {
 		symbols: map[string]*Symbol{},
 		streams: map[StreamKey]*Stream{},
 		pos:     o.From.Clone(),
-		before:  o.From.Clone(),
+		further: o.From.Clone(),
 		metrics: newMetrics(o.Registerer),
 		wakeUp:  make(chan struct{}, 1),
 	}

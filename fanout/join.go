@@ -73,7 +73,7 @@ func (c *Subscriber) fillPrivate(buf []byte, s *slot, until int64) (filled []byt
 		if !p.overtaken(until) || !p.ticks(to.from) {
 			return p.buf, false
 		}
-		j.ahead = j.from > to.from || to.unsure
+		j.ahead = max(j.from, j.upTo) > to.from || to.unsure
 		j.from = max(j.from, to.from)
 	}
 	c.tryJoin(s)
@@ -106,12 +106,11 @@ func (c *Subscriber) arrive(s *slot, until int64) bool {
 			e = also
 		}
 	}
-	if at.Quotes != nil {
-		if quotes := hub.edgeAt(sym, at.Quotes.Level, at.Quotes.Position[sym.lane]); quotes.from < e.from {
-			j.upTo = e.from
-			e.had[feed.Trades] = sym.lastBefore(feed.Trades, e.from)
-			e.had[feed.Statuses] = sym.lastBefore(feed.Statuses, e.from)
-			e.from, e.unsure = quotes.from, quotes.unsure
+	if at.Trades != nil {
+		if trades := hub.edgeAt(sym, at.Trades.Level, at.Trades.Position[sym.lane]); trades.from > e.from {
+			j.upTo = trades.from
+			e.had[feed.Trades] = sym.lastBefore(feed.Trades, trades.from)
+			e.had[feed.Statuses] = sym.lastBefore(feed.Statuses, trades.from)
 		}
 	}
 	j.from, j.unsure = e.from, e.unsure
@@ -155,13 +154,14 @@ func (p *private) put(offset, quotes int64) {
 func (p *private) appendPlace(dst []byte, offset, quotes int64) []byte {
 	lane, target := p.s.key.symbol.lane, p.c.target
 	at := Cursor{Tape: target.tape, Place: Place{Position: target.pos.Clone()}}
+	trades := max(offset+1, p.s.join.upTo)
 	at.Position[lane] = offset + 1
-	if upTo := p.s.join.upTo; offset+1 < upTo {
-		at.Position[lane], quotes = upTo, offset+1
-	}
 	if quotes != none {
-		at.Quotes = &Place{Position: at.Position.Clone()}
-		at.Quotes.Position[lane] = quotes
+		at.Position[lane] = quotes
+	}
+	if trades > at.Position[lane] {
+		at.Trades = &Place{Position: at.Position.Clone()}
+		at.Trades.Position[lane] = trades
 	}
 	return at.Append(dst)
 }

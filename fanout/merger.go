@@ -132,9 +132,9 @@ func (h *Hub) appendPlace(dst []byte, lane int, offset, quotes int64) []byte {
 	h.pos[lane] = offset + 1
 	c := Cursor{Tape: h.tape, Place: Place{Position: h.pos}}
 	if quotes != none {
-		copy(h.before, h.pos)
-		h.before[lane] = quotes
-		c.Quotes = &Place{Position: h.before}
+		copy(h.further, h.pos)
+		h.pos[lane] = quotes
+		c.Trades = &Place{Position: h.further}
 	}
 	return c.Append(dst)
 }

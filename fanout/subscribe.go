@@ -37,7 +37,10 @@ func (c *Subscriber) Subscribe(r *Request) {
 	c.rebase(r.Cursor, at)
 	g := c.regroup(r)
 	if first {
-		c.origin, c.also = r.Cursor, c.beginning(r, at)
+		c.origin, c.also, c.trades = r.Cursor, c.beginning(r, at), nil
+		if r.Cursor != nil {
+			c.trades = r.Cursor.Trades
+		}
 	}
 	for n, sym := range r.Symbols {
 		j := join{from: at.pos[sym.lane]}
@@ -64,11 +67,7 @@ func (c *Subscriber) Subscribe(r *Request) {
 // beginning returns up to where a client that begins now has everything. That may
 // be more than this node, or the client's level, has sent by then.
 func (c *Subscriber) beginning(r *Request, at *cut) []Place {
-	switch {
-	case r.Cursor == nil:
-	case r.Cursor.Quotes != nil:
-		return []Place{*r.Cursor.Quotes} // of all channels no more than that
-	default:
+	if r.Cursor != nil {
 		return r.Cursor.with(r.Cursor.Also)
 	}
 	return []Place{{Position: at.pos}}
@@ -118,7 +117,7 @@ func (c *Subscriber) rebase(from *Cursor, at *cut) {
 			level = c.origin.Level
 		}
 		lesser := Place{Position: pos, Level: level.under(from.Level)}
-		c.origin, c.also = &Cursor{Tape: at.tape, Place: lesser}, []Place{lesser}
+		c.origin, c.also, c.trades = &Cursor{Tape: at.tape, Place: lesser}, []Place{lesser}, nil
 	}
 	c.reached = &cut{tape: at.tape, pos: pos, time: at.time}
 }

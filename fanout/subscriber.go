@@ -42,6 +42,7 @@ type Subscriber struct {
 	reached *cut    // where the last whole flush ended
 	origin  *Cursor // what it came with, until its first flush ended; nil: none
 	also    []Place // up to where it has everything besides; see alsoHas
+	trades  *Place  // the same of trades alone; see Cursor.Trades
 
 	rest     []byte // the end of a message whose beginning was sent
 	control  []byte // whole messages to send before the next flush
@@ -205,13 +206,13 @@ func (c *Subscriber) textAt(at *cut) string {
 		at = c.pace.reached
 	}
 	level, also := c.cursorLevel(), c.alsoHas()
-	if level == Raw && len(also) == 0 {
+	if level == Raw && len(also) == 0 && c.trades == nil {
 		return at.text()
 	}
 	// What is said of the client's own level is the last of the places.
 	places := Place{Position: c.sure(at.pos), Level: level}.with(also)
 	last := len(places) - 1
-	return Cursor{Tape: at.tape, Place: places[last], Also: places[:last]}.String()
+	return Cursor{Tape: at.tape, Place: places[last], Also: places[:last], Trades: c.trades}.String()
 }
 
 // mark notes that a slot has something to send.

@@ -140,7 +140,7 @@ func TestResolutionOnEachTransport(t *testing.T) {
 			visit(n, "symbols="+symbols+"&resolution=1s", "", 40, r.take)
 			// Between a status and a window's end there may be one alone.
 			single, merges := r.seen["trade"]+r.seen["quote"], r.seen["agg"]+r.seen["merged quote"]
-			if r.seen["agg"] == 0 || r.seen["merged quote"] == 0 || single > merges/4 {
+			if r.seen["agg"] == 0 || r.seen["merged quote"] == 0 || single > merges/2 {
 				t.Errorf("%s, %s: %v", name, symbols, r.seen)
 			}
 		}
