@@ -45,6 +45,7 @@ type serveConfig struct {
 	lowat      int
 	cadence    time.Duration
 	portable   bool
+	tls        tlsConfig
 }
 
 func (c *serveConfig) bind(flags *pflag.FlagSet) {
@@ -61,6 +62,7 @@ func (c *serveConfig) bind(flags *pflag.FlagSet) {
 	flags.IntVar(&c.lowat, "not-sent-lowat", 16<<10, "bytes that may wait in it unsent, on Linux; small, so that a slow client is seen; 0: no bound")
 	flags.DurationVar(&c.cadence, "cadence", 5*time.Millisecond, "how long a busy goroutine rests to write more at once, 20ms at the most; 0: it never rests")
 	flags.BoolVar(&c.portable, "portable", false, "drive connections as on systems without epoll")
+	c.tls.bind(flags)
 }
 
 // sockets returns the driver's options, where 0 would be the default: for flags it
@@ -85,8 +87,8 @@ func newNode() *cobra.Command {
 poll and short poll, with the page at /. It holds only the recent past: kill it and
 nothing is lost, start as many as you like, and clients go on at any of them.
 
-It listens on loopback unless told otherwise. Put a proxy with TLS in front before
-you serve others.`,
+It listens on loopback unless told otherwise. Give it --tls-cert and --tls-key, or put
+a proxy with TLS in front, before you serve others.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := c.log.logger(cmd.ErrOrStderr())
@@ -105,9 +107,22 @@ you serve others.`,
 // run is the node role, until ctx ends. ready is called once, with the address,
 // when the node serves every symbol.
 func (c *nodeConfig) run(ctx context.Context, log *slog.Logger, reg *prometheus.Registry, ready func(url string)) error {
+	// What is wrong with the flags is said before the node waits for Kafka.
+	if _, err := socket.New(c.serve.sockets(log)); err != nil {
+		return err
+	}
+	identity, err := c.serve.tls.identity(log)
+	if err != nil {
+		return err
+	}
 	ln, err := listen(ctx, "listen", c.serve.listen)
 	if err != nil {
 		return err
+	}
+	url := "http://" + ln.Addr().String()
+	if identity != nil {
+		url = "https://" + ln.Addr().String()
+		ln = identity.over(ln)
 	}
 	admin, err := listen(ctx, "admin-listen", c.serve.admin)
 	if err != nil {
@@ -126,7 +141,7 @@ func (c *nodeConfig) run(ctx context.Context, log *slog.Logger, reg *prometheus.
 	if err != nil {
 		return err
 	}
-	n := &node{config: c, conn: conn, log: log, server: srv, metrics: metrics, ready: ready, url: "http://" + ln.Addr().String()}
+	n := &node{config: c, conn: conn, log: log, server: srv, metrics: metrics, ready: ready, url: url}
 	log.Info("serving", "url", n.url, "admin", "http://"+admin.Addr().String())
 
 	// The engine runs on until the server has drained.

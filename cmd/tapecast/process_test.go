@@ -131,12 +131,17 @@ func waitReady(t *testing.T, p *process, url string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
+	waitReadyBy(ctx, t, http.DefaultClient, p, url)
+}
+
+func waitReadyBy(ctx context.Context, t *testing.T, client *http.Client, p *process, url string) {
+	t.Helper()
 	for ctx.Err() == nil {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if resp, err := http.DefaultClient.Do(req); err == nil {
+		if resp, err := client.Do(req); err == nil {
 			resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
 				return
@@ -148,7 +153,7 @@ func waitReady(t *testing.T, p *process, url string) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	t.Fatalf("%s at %s was not ready within 30 s", p.name, url)
+	t.Fatalf("%s at %s was not ready in time", p.name, url)
 }
 
 // freeAddr returns an address of loopback that is free now.

@@ -27,7 +27,7 @@ func (n *node) try(method, path, content string, headers ...string) (*http.Respo
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	return http.DefaultClient.Do(req)
+	return n.client().Do(req)
 }
 
 // reply is a whole answer.

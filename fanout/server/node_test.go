@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"net/http"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -168,12 +169,25 @@ type node struct {
 	t      *testing.T
 	server *server.Server
 	url    string
+	http   *http.Client         // that trusts it; nil: any does
 	stop   func() time.Duration // drains it; returns how long that took
 	stops  func()               // stops the driver
 }
 
 // startNode starts a server; change may be nil.
 func startNode(t *testing.T, change func(*server.Options)) *node {
+	t.Helper()
+	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := startNodeOn(t, ln, change)
+	n.url = "http://" + ln.Addr().String()
+	return n
+}
+
+// startNodeOn starts a server on a listener.
+func startNodeOn(t *testing.T, ln net.Listener, change func(*server.Options)) *node {
 	t.Helper()
 	reg := prometheus.NewRegistry()
 	f := newTape(t, testTape, reg)
@@ -190,14 +204,10 @@ func startNode(t *testing.T, change func(*server.Options)) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ctx, ln) }()
-	n := &node{tape: f, t: t, server: srv, url: "http://" + ln.Addr().String(), stops: stopDriver}
+	n := &node{tape: f, t: t, server: srv, stops: stopDriver}
 	n.stop = sync.OnceValue(func() time.Duration {
 		begin := time.Now()
 		cancel()
@@ -213,6 +223,14 @@ func startNode(t *testing.T, change func(*server.Options)) *node {
 		stopDriver()
 	})
 	return n
+}
+
+// client returns who asks it.
+func (n *node) client() *http.Client {
+	if n.http != nil {
+		return n.http
+	}
+	return http.DefaultClient
 }
 
 // message is a message of the protocol, as far as the tests look at it.

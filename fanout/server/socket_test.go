@@ -32,7 +32,7 @@ func (n *node) dial(path string, headers ...string) (*ws, *reply, error) {
 	for i := 0; i+1 < len(headers); i += 2 {
 		h.Set(headers[i], headers[i+1])
 	}
-	conn, resp, err := websocket.Dial(ctx, n.url+path, &websocket.DialOptions{HTTPHeader: h, HTTPClient: http.DefaultClient})
+	conn, resp, err := websocket.Dial(ctx, n.url+path, &websocket.DialOptions{HTTPHeader: h, HTTPClient: n.client()})
 	if err != nil {
 		if resp == nil {
 			return nil, nil, err

@@ -11,20 +11,16 @@ import (
 )
 
 // eachDriverB runs a benchmark with the options of each driver that there is.
-func eachDriverB(b *testing.B, f func(b *testing.B, o Options)) {
-	b.Run("portable", func(b *testing.B) { f(b, Options{Portable: true}) })
-	if hasEpoll {
-		b.Run("epoll", func(b *testing.B) { f(b, Options{}) })
+func eachDriverB(b *testing.B, f func(b *testing.B, o way)) {
+	for _, o := range ways() {
+		b.Run(o.name, func(b *testing.B) { f(b, o) })
 	}
 }
 
 // startB runs a driver until the benchmark ends.
-func startB(b *testing.B, f *tape, o Options) *Driver {
+func startB(b *testing.B, f *tape, o way) *Driver {
 	b.Helper()
-	d, err := New(o)
-	if err != nil {
-		b.Fatal(err)
-	}
+	d := newDriver(b, f, o)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx, f.hub.Shards()) }()
@@ -55,11 +51,11 @@ func onlySocket(t testing.TB, d *Driver, shard *fanout.Shard) fanout.Socket {
 }
 
 // only returns a loop's one socket.
-func (l *portable) only() fanout.Socket {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for c := range l.conns {
-		return c
+func (k *kept) only() fanout.Socket {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for c := range k.conns {
+		return c.socket
 	}
 	return nil
 }
@@ -67,11 +63,11 @@ func (l *portable) only() fanout.Socket {
 // BenchmarkWrite measures one write of 98 bytes to a client that reads, with all
 // that the loop does when the socket is full.
 func BenchmarkWrite(b *testing.B) {
-	eachDriverB(b, func(b *testing.B, o Options) {
+	eachDriverB(b, func(b *testing.B, o way) {
 		f := newTape(b)
 		o.SendBuffer, o.NotSentLowat = 1<<20, -1
 		d := startB(b, f, o)
-		client, server := pair(b)
+		client, server := ends(b, o.tls)
 		if err := client.SetDeadline(time.Time{}); err != nil {
 			b.Fatal(err)
 		}
@@ -120,7 +116,7 @@ func BenchmarkWrite(b *testing.B) {
 
 // BenchmarkWake measures from a Post to an idle shard to the pass that runs it.
 func BenchmarkWake(b *testing.B) {
-	eachDriverB(b, func(b *testing.B, o Options) {
+	eachDriverB(b, func(b *testing.B, o way) {
 		f := newTape(b)
 		startB(b, f, o)
 		shard := f.hub.Shards()[0]
@@ -139,10 +135,10 @@ func BenchmarkWake(b *testing.B) {
 
 // BenchmarkEcho measures a WebSocket ping's way there and back.
 func BenchmarkEcho(b *testing.B) {
-	eachDriverB(b, func(b *testing.B, o Options) {
+	eachDriverB(b, func(b *testing.B, o way) {
 		f := newTape(b)
 		d := startB(b, f, o)
-		client, server := pair(b)
+		client, server := ends(b, o.tls)
 		if err := client.SetDeadline(time.Time{}); err != nil {
 			b.Fatal(err)
 		}
@@ -166,7 +162,7 @@ func BenchmarkEcho(b *testing.B) {
 // BenchmarkTake measures a connection's whole life: connecting, taking over,
 // leaving.
 func BenchmarkTake(b *testing.B) {
-	eachDriverB(b, func(b *testing.B, o Options) {
+	eachDriverB(b, func(b *testing.B, o way) {
 		f := newTape(b)
 		d := startB(b, f, o)
 		ln, err := (&net.ListenConfig{}).Listen(b.Context(), "tcp", "127.0.0.1:0")
@@ -184,13 +180,16 @@ func BenchmarkTake(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
+			if o.tls {
+				out, in = secured(b, out, in)
+			}
 			if err := d.Take(in, nil, f.hub.Shards()[0], fanout.Frames, quiet{f.hub}); err != nil {
 				b.Fatal(err)
 			}
-			if tcp, ok := out.(*net.TCPConn); ok {
+			if tcp, ok := below(out).(*net.TCPConn); ok {
 				_ = tcp.SetLinger(0) // leaves no port behind
 			}
-			out.Close()
+			below(out).Close()
 		}
 	})
 }
@@ -218,12 +217,12 @@ func (*silent) ping([]byte) bool { return true }
 func BenchmarkDeliver(b *testing.B) {
 	for name, trades := range map[string]int{"hot": 1, "hot10": 10} {
 		b.Run(name, func(b *testing.B) {
-			eachDriverB(b, func(b *testing.B, o Options) {
+			eachDriverB(b, func(b *testing.B, o way) {
 				const clients = 1000
 				f := newTape(b)
 				d := startB(b, f, o)
 				shard := f.hub.Shards()[0]
-				startCrowd(b, clients, func(c net.Conn) {
+				startCrowd(b, clients, o.tls, func(c net.Conn) {
 					if err := d.Take(c, nil, shard, fanout.Frames, quiet{f.hub}); err != nil {
 						b.Fatal(err)
 					}

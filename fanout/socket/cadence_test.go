@@ -26,7 +26,7 @@ func TestPause(t *testing.T) {
 
 // TestBusyShardRests makes a pass long and looks when the next one comes.
 func TestBusyShardRests(t *testing.T) {
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		for most, rests := range map[time.Duration]bool{0: true, -1: false} {
 			o.Cadence = most
 			f := newTape(t)

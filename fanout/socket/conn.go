@@ -10,69 +10,38 @@ import (
 	"github.com/tapecast/tapecast/fanout"
 )
 
-// conn is a connection of the portable loop. The shard's goroutine writes and
-// closes; the goroutine of run reads, and is the last to let go of it.
+// conn is the life of a kept connection, plain or with TLS. The shard's goroutine
+// writes and closes, by socket; the goroutine of run reads, and is the last to let
+// go of it.
 type conn struct {
-	loop    *portable
+	kept    *kept
 	session Session
 	sub     *fanout.Subscriber
+	socket  endpoint // what this is a part of
 	nc      *net.TCPConn
 	raw     syscall.RawConn
 	parser  *parser // nil: nothing that the client sends matters
 
 	closed chan struct{} // closed by Close
 	abort  bool          // set before closed is closed
-
-	// What send works on: its closure is made once, so that a write allocates
-	// nothing. Shard goroutine only.
-	sender func(fd uintptr) bool
-	out    []byte
-	sent   int
-	err    error
 }
 
-var _ fanout.Socket = (*conn)(nil)
+// endpoint is where connections differ: *plain and *secure.
+type endpoint interface {
+	fanout.Socket
+	// receive waits for bytes and lends them to use. run's goroutine only.
+	receive(use func([]byte) error) error
+	// part waits, after a close in order, until the client has ended its side and
+	// all is with the kernel, or the time is over. run's goroutine only.
+	part()
+}
 
-func newConn(l *portable, tcp *net.TCPConn, form fanout.Form, s Session) (*conn, error) {
+func newConn(tcp *net.TCPConn) (conn, error) {
 	raw, err := tcp.SyscallConn()
 	if err != nil {
-		return nil, fmt.Errorf("socket: %w", err)
+		return conn{}, fmt.Errorf("socket: %w", err)
 	}
-	c := &conn{loop: l, session: s, nc: tcp, raw: raw, closed: make(chan struct{})}
-	if form == fanout.Frames {
-		c.parser = &parser{limit: l.driver.options.MaxMessage, events: c}
-	}
-	c.sender = func(fd uintptr) bool {
-		c.sent, c.err = send(fd, c.out)
-		return true
-	}
-	return c, nil
-}
-
-// Write implements fanout.Socket.
-func (c *conn) Write(p []byte) (int, error) {
-	c.out = p
-	err := c.raw.Write(c.sender)
-	c.out = nil
-	if err == nil {
-		err = c.err
-	}
-	if err != nil {
-		return 0, err
-	}
-	if c.sent < len(p) {
-		c.loop.tasks.Go(c.awaitRoom)
-	}
-	return c.sent, nil
-}
-
-// awaitRoom tells the subscriber when the socket can take bytes again. The
-// question is asked within the callback: Go's netpoller forgets what it knew
-// before, so that an edge from then would be lost.
-func (c *conn) awaitRoom() {
-	if err := c.raw.Write(writable); err == nil {
-		c.sub.Writable()
-	}
+	return conn{nc: tcp, raw: raw}, nil
 }
 
 // Unsent returns how many bytes the client has not acknowledged yet, or -1 where
@@ -83,19 +52,12 @@ func (c *conn) Unsent() int {
 	return n
 }
 
-// Close implements fanout.Socket: the connection's goroutine does the rest.
-func (c *conn) Close(abort bool) {
-	c.abort = abort
-	if abort {
-		// What was sent is given up, so that a client that takes nothing costs
-		// nothing any more. An error means that the connection is gone already.
-		_ = c.nc.SetLinger(0)
-		_ = c.nc.SetDeadline(time.Unix(1, 0))
-	} else {
-		_ = c.nc.SetDeadline(time.Now().Add(c.loop.driver.options.Linger))
-		_ = c.nc.CloseWrite()
-	}
-	close(c.closed)
+// giveUp makes everybody return who waits for the connection. What was sent is
+// given up too, so that a client that takes nothing costs nothing any more.
+func (c *conn) giveUp() {
+	// An error means that the connection is gone already.
+	_ = c.nc.SetLinger(0)
+	c.hurry()
 }
 
 // hurry ends the wait for a client that was closed in order.
@@ -103,12 +65,12 @@ func (c *conn) hurry() { _ = c.nc.SetDeadline(time.Unix(1, 0)) }
 
 // run reads until the connection is over, and closes it.
 func (c *conn) run(early []byte) {
-	defer c.loop.forget(c)
+	defer c.kept.forget(c)
 	err := c.read(early)
 	var v *violation
 	switch {
 	case errors.As(err, &v):
-		c.loop.driver.log.Debug("a client broke the WebSocket protocol", "reason", v.reason, "peer", c.nc.RemoteAddr().String())
+		c.kept.driver.log.Debug("a client broke the WebSocket protocol", "reason", v.reason, "peer", c.nc.RemoteAddr().String())
 		c.finish(fanout.Bye{Code: "bad_request", Close: v.code})
 	case errors.Is(err, errPeerClosed):
 		c.finish(fanout.Bye{Close: c.parser.closeCode})
@@ -117,7 +79,7 @@ func (c *conn) run(early []byte) {
 	}
 	<-c.closed
 	if !c.abort {
-		c.discard()
+		c.socket.part()
 	}
 	_ = c.nc.Close()
 }
@@ -126,7 +88,7 @@ func (c *conn) run(early []byte) {
 // its time.
 func (c *conn) finish(b fanout.Bye) {
 	c.sub.Do(func() { c.sub.End(b) })
-	t := time.NewTimer(c.loop.driver.options.Linger)
+	t := time.NewTimer(c.kept.driver.options.Linger)
 	defer t.Stop()
 	select {
 	case <-c.closed:

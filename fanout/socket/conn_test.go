@@ -14,7 +14,6 @@ import (
 )
 
 // clientText is a client's text message; the first byte of frame says so.
-
 func clientText(s string) []byte { return frame(0x81, s) }
 
 func clientClose(code uint16, reason string) []byte { return frame(0x88, closeWith(code, reason)) }
@@ -27,7 +26,6 @@ func put(t *testing.T, w io.Writer, b []byte) {
 }
 
 // wait fails the test if an event does not come.
-
 func wait[T any](t testing.TB, c <-chan T, what string) T {
 	t.Helper()
 	select {
@@ -40,7 +38,7 @@ func wait[T any](t testing.TB, c <-chan T, what string) T {
 }
 
 func TestSnapshotAndLive(t *testing.T) {
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		f := newTape(t)
 		d := start(t, f, o)
 		client, _ := connect(t, d, f, fanout.Frames, nil)
@@ -58,13 +56,10 @@ func TestSnapshotAndLive(t *testing.T) {
 }
 
 // TestSlowReader has a client that reads nothing while far more than all buffers
-
 // hold is published: its socket fills, and when it reads everything is there, in
-
 // order.
-
 func TestSlowReader(t *testing.T) {
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		const n = 20_000
 		f := newTape(t)
 		d := start(t, f, o)
@@ -86,9 +81,12 @@ func TestSlowReader(t *testing.T) {
 		case <-time.After(50 * time.Millisecond):
 		}
 		in := newFrames(t, client)
-		for seq := uint64(1); seq <= n; seq++ {
-			if m := in.until("trade"); m.Seq != seq {
-				t.Fatalf("got trade %d, want %d", m.Seq, seq)
+		for next := uint64(1); next <= n; {
+			switch m := in.message(); {
+			case m.Type == "trade" && m.Seq == next, m.Type == "agg" && m.First == next:
+				next = m.Seq + 1
+			case m.Type == "trade", m.Type == "agg":
+				t.Fatalf("got %+v, want trade %d", m, next)
 			}
 		}
 		wait(t, v.texts, "the command")
@@ -96,17 +94,12 @@ func TestSlowReader(t *testing.T) {
 }
 
 // TestStalled drives the shard by hand: a client that takes no byte is reset
-
 // after 30 s, not before.
-
 func TestStalled(t *testing.T) {
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		const n = 20_000
 		f := newTape(t)
-		d, err := New(o)
-		if err != nil {
-			t.Fatal(err)
-		}
+		d := newDriver(t, f, o)
 		shard := f.hub.Shards()[0]
 		client, v := connect(t, d, f, fanout.Frames, nil)
 		other, w := connect(t, d, f, fanout.Frames, nil)
@@ -162,7 +155,7 @@ func TestStalled(t *testing.T) {
 }
 
 func TestPingIsAnswered(t *testing.T) {
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		f := newTape(t)
 		d := start(t, f, o)
 		client, _ := connect(t, d, f, fanout.Frames, nil)
@@ -177,11 +170,9 @@ func TestPingIsAnswered(t *testing.T) {
 }
 
 // TestEarlyBytes gives the driver what a client sent right behind its handshake,
-
 // cut in the middle of a message.
-
 func TestEarlyBytes(t *testing.T) {
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		f := newTape(t)
 		d := start(t, f, o)
 		b := append(clientText("one"), clientText("two")...)
@@ -199,21 +190,11 @@ func TestEarlyBytes(t *testing.T) {
 	})
 }
 
-// TestLastBytesArrive ends a client that has sent what was never read: what it
-
-// was sent arrives all the same.
-
-// TestConversations holds what RFC 6455 says against whole connections: the
-
-// answer to each case is messages, pongs, or a close frame with the right code.
-
 // TestManyAtOnce has a client send far more commands than it reads answers of,
-
 // in one go: all are carried out, in order, each in its turn.
-
 func TestManyAtOnce(t *testing.T) {
 	const n = 5_000
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		f := newTape(t)
 		d := start(t, f, o)
 		client, v := connect(t, d, f, fanout.Frames, nil)
@@ -239,20 +220,10 @@ func TestManyAtOnce(t *testing.T) {
 	})
 }
 
-// TestVanishedIsNoticed tells how long it takes until the end of a client is
-
-// known, on an idle connection of each transport.
-
-// TestClientThatStays is ended in order and does not close its side: the
-
-// connection is closed after Linger all the same.
-
 // TestChatter has a client of events that sends what nobody wants, more than any
-
 // buffer: it is dropped, and the events go on.
-
 func TestChatter(t *testing.T) {
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		f := newTape(t)
 		d := start(t, f, o)
 		client, v := connect(t, d, f, fanout.Event, nil)
@@ -270,9 +241,8 @@ func TestChatter(t *testing.T) {
 }
 
 // TestUnsent asks how much a client that reads nothing has not acknowledged.
-
 func TestUnsent(t *testing.T) {
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		f := newTape(t)
 		d := start(t, f, o)
 		connect(t, d, f, fanout.Frames, nil)
@@ -281,14 +251,16 @@ func TestUnsent(t *testing.T) {
 			t.Fatal("the socket does not tell")
 		}
 		f.trades(20_000)
-		var got []int
-		for range 2 { // the pass that runs the first delivers before the second is run
+		var last int
+		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
 			n := make(chan int, 1)
 			f.hub.Shards()[0].Post(func() { n <- s.Unsent() })
-			got = append(got, wait(t, n, "the answer"))
+			if last = wait(t, n, "the answer"); !hasEpoll || last >= 1000 {
+				break
+			}
 		}
-		if last := got[1]; hasEpoll && last < 1000 || !hasEpoll && last != -1 {
-			t.Errorf("%v bytes", got)
+		if hasEpoll && last < 1000 || !hasEpoll && last != -1 {
+			t.Errorf("%d bytes", last)
 		}
 	})
 }

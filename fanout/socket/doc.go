@@ -8,6 +8,7 @@
 // an epoll instance, and its one goroutine does everything for all of its
 // connections: an idle one costs a few hundred bytes. Elsewhere, and where
 // Options.Portable says so, connections stay in Go's netpoller with a goroutine
-// each that reads; the shard's goroutine writes. Writes never block in either.
-// DESIGN.md tells how, and what was measured.
+// each that reads; the shard's goroutine writes. Connections with TLS are driven
+// that way everywhere, and a goroutine writes to each while there is something to
+// write. Writes never block the shard. DESIGN.md tells how, and what was measured.
 package socket

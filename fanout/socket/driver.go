@@ -2,6 +2,7 @@ package socket
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,7 +17,8 @@ import (
 // Options says what a driver is to be. The zero value is good.
 type Options struct {
 	// Portable chooses the portable driver where there is a faster one: on Linux,
-	// where epoll is the default. Both do the same.
+	// where epoll is the default. Both do the same. Connections with TLS are driven
+	// the portable way in any case.
 	Portable bool
 	// Cadence bounds how long a shard rests between two passes when they are long
 	// (see pause); 5 ms by default, 20 ms at the most. It trades the latency of a
@@ -73,9 +75,10 @@ type Driver struct {
 
 // loop drives one shard and its connections.
 type loop interface {
-	// take makes a connection of the shard, and on success closes or keeps tcp.
-	// Any goroutine, before run has ended.
-	take(tcp *net.TCPConn, early []byte, form fanout.Form, s Session) error
+	// take makes a connection of the shard, and on success closes or keeps nc,
+	// which is a *net.TCPConn or a *tls.Conn on one. Any goroutine, before run has
+	// ended.
+	take(nc net.Conn, early []byte, form fanout.Form, s Session) error
 	// run calls the shard's Pass until ctx ends. Then it cuts off what is left and
 	// releases all that the loop has.
 	run(ctx context.Context)
@@ -153,11 +156,11 @@ func (d *Driver) Run(ctx context.Context, shards []*fanout.Shard) error {
 // is what the client has sent already behind its handshake; it is only lent. On
 // success nc belongs to the driver, which may have closed it and go on with a
 // duplicate. On an error it still belongs to the caller, and the session was not
-// called.
+// called. nc is a *net.TCPConn, or a *tls.Conn on one whose handshake is over.
 func (d *Driver) Take(nc net.Conn, early []byte, shard *fanout.Shard, form fanout.Form, s Session) error {
-	tcp, ok := nc.(*net.TCPConn)
+	tcp, ok := below(nc).(*net.TCPConn)
 	if !ok {
-		return fmt.Errorf("socket: %T can't be taken over, a plain TCP connection is needed: end TLS in front of the node", nc)
+		return fmt.Errorf("socket: a %T can't be taken over, TCP or TLS on TCP is needed", below(nc))
 	}
 	if err := d.tune(tcp); err != nil {
 		return err
@@ -172,11 +175,19 @@ func (d *Driver) Take(nc net.Conn, early []byte, shard *fanout.Shard, form fanou
 		return ErrClosed
 	}
 	d.live.Add(1)
-	if err := l.take(tcp, early, form, s); err != nil {
+	if err := l.take(nc, early, form, s); err != nil {
 		d.forget()
 		return err
 	}
 	return nil
+}
+
+// below returns the connection that TLS is on, or the connection itself.
+func below(nc net.Conn) net.Conn {
+	if secure, ok := nc.(*tls.Conn); ok {
+		return secure.NetConn()
+	}
+	return nc
 }
 
 // loopOf returns the loop of a shard, and makes it first if there is none.

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -38,20 +39,17 @@ func TestOptions(t *testing.T) {
 // TestEndCutsOff ends a driver whose clients nobody has ended: they are reset,
 // and the driver takes no more.
 func TestEndCutsOff(t *testing.T) {
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		f := newTape(t)
 		o.Linger = 50 * time.Millisecond
-		d, err := New(o)
-		if err != nil {
-			t.Fatal(err)
-		}
+		d := newDriver(t, f, o)
 		client, v := connect(t, d, f, fanout.Frames, nil)
 		runToEnd(t, d, f)
 		wait(t, v.ended, "the end")
 		if _, err := io.Copy(io.Discard, client); err == nil {
 			t.Error("the client was not cut off")
 		}
-		_, server := pair(t)
+		_, server := ends(t, o.tls)
 		defer server.Close()
 		if err := d.Take(server, nil, f.hub.Shards()[0], fanout.Frames, newViewer(f.hub)); !errors.Is(err, ErrClosed) {
 			t.Errorf("Take: %v", err)
@@ -61,10 +59,10 @@ func TestEndCutsOff(t *testing.T) {
 
 // TestTakeOfClosed refuses a connection that is gone already, and leaves nothing.
 func TestTakeOfClosed(t *testing.T) {
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		f := newTape(t)
 		d := start(t, f, o)
-		_, server := pair(t)
+		_, server := ends(t, o.tls)
 		server.Close()
 		if err := d.Take(server, nil, f.hub.Shards()[0], fanout.Frames, newViewer(f.hub)); err == nil {
 			t.Error("it was taken over")
@@ -74,12 +72,15 @@ func TestTakeOfClosed(t *testing.T) {
 }
 
 func TestTakeNeedsTCP(t *testing.T) {
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		f := newTape(t)
 		d := start(t, f, o)
 		a, b := net.Pipe()
 		defer a.Close()
 		defer b.Close()
+		if o.tls {
+			a = tls.Server(a, secret())
+		}
 		if err := d.Take(a, nil, f.hub.Shards()[0], fanout.Frames, newViewer(f.hub)); err == nil {
 			t.Error("a pipe was taken over")
 		}
@@ -93,7 +94,7 @@ func TestNothingIsLeft(t *testing.T) {
 	if full() {
 		rounds = 200
 	}
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		f := newTape(t)
 		d := start(t, f, o)
 		client, v := connect(t, d, f, fanout.Frames, nil)
@@ -101,7 +102,7 @@ func TestNothingIsLeft(t *testing.T) {
 		wait(t, v.ended, "the first one")
 		before := settled(t, d)
 		for round := range rounds {
-			var clients []*net.TCPConn
+			var clients []*peer
 			var viewers []*viewer
 			for i := range 50 {
 				client, v := connect(t, d, f, [...]fanout.Form{fanout.Frames, fanout.Event}[i%2], nil)
@@ -113,7 +114,7 @@ func TestNothingIsLeft(t *testing.T) {
 				case 0:
 					put(t, c, clientClose(1000, ""))
 				case 1:
-					_ = c.SetLinger(0)
+					_ = c.reset()
 				}
 				c.Close()
 			}
@@ -122,6 +123,7 @@ func TestNothingIsLeft(t *testing.T) {
 			}
 		}
 		after := settled(t, d)
+		after.goroutines = goroutines(before.goroutines)
 		if after.goroutines > before.goroutines || after.files > before.files {
 			t.Errorf("%+v before, %+v after", before, after)
 		}
@@ -143,13 +145,22 @@ func settled(t *testing.T, d *Driver) resources {
 			t.Fatalf("%d connections are left", d.live.Load())
 		}
 	}
-	// The last goroutines may be about to return.
 	r := resources{goroutines: runtime.NumGoroutine(), files: files(t)}
 	for range 1000 {
 		runtime.Gosched()
 		r.goroutines = min(r.goroutines, runtime.NumGoroutine())
 	}
 	return r
+}
+
+// goroutines returns how many there are once there are no more than that, or
+// after a while: the last ones may be about to return.
+func goroutines(most int) int {
+	n := runtime.NumGoroutine()
+	for deadline := time.Now().Add(3 * time.Second); n > most && time.Now().Before(deadline); n = runtime.NumGoroutine() {
+		runtime.Gosched()
+	}
+	return n
 }
 
 // files returns how many descriptors the process has, where that can be asked.

@@ -1,9 +1,7 @@
 package socket
 
 import (
-	"errors"
 	"io"
-	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -13,7 +11,7 @@ import (
 )
 
 func TestCloseHandshake(t *testing.T) {
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		f := newTape(t)
 		d := start(t, f, o)
 		for name, c := range map[string]struct {
@@ -35,8 +33,28 @@ func TestCloseHandshake(t *testing.T) {
 	})
 }
 
+// TestLastWordsAfterHalfClose has a client say good-bye and end its side at once:
+// it is answered all the same.
+func TestLastWordsAfterHalfClose(t *testing.T) {
+	eachDriver(t, func(t *testing.T, o way) {
+		f := newTape(t)
+		d := start(t, f, o)
+		for range 50 {
+			client, v := connect(t, d, f, fanout.Frames, nil)
+			put(t, client, clientClose(1000, ""))
+			if err := client.CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			if got := newFrames(t, client).untilClose(); got != 1000 {
+				t.Errorf("closed with %d", got)
+			}
+			wait(t, v.ended, "the end")
+		}
+	})
+}
+
 func TestViolationSaysBye(t *testing.T) {
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		f := newTape(t)
 		o.MaxMessage = 1000
 		d := start(t, f, o)
@@ -64,8 +82,10 @@ func TestViolationSaysBye(t *testing.T) {
 	})
 }
 
+// TestLastBytesArrive ends a client that has sent what was never read: what it
+// was sent arrives all the same.
 func TestLastBytesArrive(t *testing.T) {
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		f := newTape(t)
 		d := start(t, f, o)
 		client, v := connect(t, d, f, fanout.Event, nil)
@@ -90,13 +110,14 @@ func TestLastBytesArrive(t *testing.T) {
 }
 
 func TestPeerVanishes(t *testing.T) {
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		f := newTape(t)
 		d := start(t, f, o)
-		for name, leave := range map[string]func(*net.TCPConn) error{
-			"FIN":        func(c *net.TCPConn) error { return c.Close() },
-			"half-close": (*net.TCPConn).CloseWrite,
-			"RST":        func(c *net.TCPConn) error { return errors.Join(c.SetLinger(0), c.Close()) },
+		for name, leave := range map[string]func(*peer) error{
+			"in order":   (*peer).Close,
+			"half-close": (*peer).CloseWrite,
+			"FIN":        func(c *peer) error { return c.tcp.Close() },
+			"RST":        (*peer).reset,
 		} {
 			for _, form := range []fanout.Form{fanout.Frames, fanout.Events} {
 				client, v := connect(t, d, f, form, nil)
@@ -110,8 +131,10 @@ func TestPeerVanishes(t *testing.T) {
 	})
 }
 
+// TestConversations holds what RFC 6455 says against whole connections: the
+// answer to each case is messages, pongs, or a close frame with the right code.
 func TestConversations(t *testing.T) {
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		f := newTape(t)
 		o.MaxMessage = 1000
 		d := start(t, f, o)
@@ -158,11 +181,13 @@ func TestConversations(t *testing.T) {
 	})
 }
 
+// TestVanishedIsNoticed tells how long it takes until the end of a client is
+// known, on an idle connection of each transport.
 func TestVanishedIsNoticed(t *testing.T) {
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		f := newTape(t)
 		d := start(t, f, o)
-		for name, linger := range map[string]int{"FIN": -1, "RST": 0} {
+		for name, leave := range map[string]func(*peer) error{"FIN": (*peer).Close, "RST": (*peer).reset} {
 			for _, form := range []fanout.Form{fanout.Frames, fanout.Event} {
 				var took []time.Duration
 				for range 50 {
@@ -172,7 +197,7 @@ func TestVanishedIsNoticed(t *testing.T) {
 						t.Fatal(err)
 					}
 					begin := time.Now()
-					if err := errors.Join(client.SetLinger(linger), client.Close()); err != nil {
+					if err := leave(client); err != nil {
 						t.Fatal(err)
 					}
 					wait(t, v.ended, name)
@@ -188,8 +213,10 @@ func TestVanishedIsNoticed(t *testing.T) {
 	})
 }
 
+// TestClientThatStays is ended in order and does not close its side: the
+// connection is closed after Linger all the same.
 func TestClientThatStays(t *testing.T) {
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
 		f := newTape(t)
 		o.Linger = 100 * time.Millisecond
 		d := start(t, f, o)

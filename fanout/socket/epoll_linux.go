@@ -24,6 +24,7 @@ const hasEpoll = true
 type epoll struct {
 	driver *Driver
 	shard  *fanout.Shard
+	kept   *kept    // connections with TLS; any goroutine
 	file   *os.File // the epoll instance
 	fd     int      // of file
 	raw    syscall.RawConn
@@ -69,7 +70,7 @@ func newEpoll(d *Driver, s *fanout.Shard) (loop, error) {
 		return nil, fmt.Errorf("socket: an epoll instance: %w", err)
 	}
 	l := &epoll{
-		driver: d, shard: s, fd: fd, file: os.NewFile(uintptr(fd), "epoll"),
+		driver: d, shard: s, kept: newKept(d, s), fd: fd, file: os.NewFile(uintptr(fd), "epoll"),
 		cadence: cadence{most: d.options.Cadence}, patience: patience{span: d.options.Linger},
 		buf: make([]byte, pollBuffer),
 	}
@@ -84,8 +85,12 @@ func newEpoll(d *Driver, s *fanout.Shard) (loop, error) {
 }
 
 // take implements loop: it goes on with a duplicate, so that Go's netpoller and
-// the HTTP server forget the connection.
-func (l *epoll) take(tcp *net.TCPConn, early []byte, form fanout.Form, s Session) error {
+// the HTTP server forget the connection. One with TLS stays there.
+func (l *epoll) take(nc net.Conn, early []byte, form fanout.Form, s Session) error {
+	tcp, ok := nc.(*net.TCPConn)
+	if !ok {
+		return l.kept.take(nc, early, form, s)
+	}
 	fd, err := duplicate(tcp)
 	if err != nil {
 		return fmt.Errorf("socket: a duplicate of a connection: %w", err)
@@ -213,12 +218,14 @@ func (l *epoll) close() {
 			c.sub.Gone()
 		}
 	}
+	l.kept.gone()
 	l.shard.Pass(time.Now())
 	for _, c := range l.links {
 		if c != nil {
 			c.release()
 		}
 	}
+	l.kept.wait()
 	_ = l.file.Close()
 }
 

@@ -9,4 +9,9 @@ func (l *epoll) turn() {
 }
 
 // only returns a loop's one socket.
-func (l *epoll) only() fanout.Socket { return l.links[0] }
+func (l *epoll) only() fanout.Socket {
+	if len(l.links) == 0 {
+		return l.kept.only()
+	}
+	return l.links[0]
+}

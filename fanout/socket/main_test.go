@@ -8,7 +8,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// crowdEnv makes the test binary a crowd of clients: "address count".
+// crowdEnv makes the test binary a crowd of clients: "address count TLS".
 const crowdEnv = "TAPECAST_TEST_CROWD"
 
 func TestMain(m *testing.M) {

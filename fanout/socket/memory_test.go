@@ -2,6 +2,7 @@ package socket
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -9,8 +10,6 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -21,9 +20,12 @@ import (
 // them until its input ends. It runs in a process of its own, so that what
 // clients cost is not counted.
 func crowd(what string) error {
-	address, count, _ := strings.Cut(what, " ")
-	n, err := strconv.Atoi(count)
-	if err != nil {
+	var (
+		address string
+		n       int
+		secure  bool
+	)
+	if _, err := fmt.Sscan(what, &address, &n, &secure); err != nil {
 		return err
 	}
 	for i := range n {
@@ -31,16 +33,19 @@ func crowd(what string) error {
 		if err != nil {
 			return fmt.Errorf("connection %d: %w", i, err)
 		}
+		if secure {
+			c = tls.Client(c, &tls.Config{InsecureSkipVerify: true}) // its server is the test
+		}
 		go func() {
 			_, _ = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{c}, make([]byte, 4<<10))
 		}()
 	}
-	_, err = io.Copy(io.Discard, os.Stdin)
+	_, err := io.Copy(io.Discard, os.Stdin)
 	return err
 }
 
 // startCrowd connects n clients of another process, and gives each to take.
-func startCrowd(t testing.TB, n int, take func(net.Conn)) {
+func startCrowd(t testing.TB, n int, secure bool, take func(net.Conn)) {
 	t.Helper()
 	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -48,7 +53,7 @@ func startCrowd(t testing.TB, n int, take func(net.Conn)) {
 	}
 	defer ln.Close()
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0]) // ended by Cleanup
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", crowdEnv, ln.Addr(), n))
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %t", crowdEnv, ln.Addr(), n, secure))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -70,6 +75,13 @@ func startCrowd(t testing.TB, n int, take func(net.Conn)) {
 		c, err := ln.Accept()
 		if err != nil {
 			t.Fatal(err)
+		}
+		if secure {
+			over := tls.Server(c, secret())
+			if err := over.HandshakeContext(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			c = over
 		}
 		take(c)
 	}
@@ -132,7 +144,7 @@ func TestIdleMemory(t *testing.T) {
 	if full() {
 		n = 19_000
 	}
-	perConn := func(t *testing.T, o Options, fill func(d *Driver, f *tape)) memory {
+	perConn := func(t *testing.T, n int, o way, fill func(d *Driver, f *tape)) memory {
 		t.Helper()
 		f := newTape(t)
 		d := start(t, f, o)
@@ -143,7 +155,7 @@ func TestIdleMemory(t *testing.T) {
 		after := measure(t)
 		return memory{(after.rss - before.rss) / int64(n), (after.heap - before.heap) / int64(n), (after.stack - before.stack) / int64(n)}
 	}
-	bare := perConn(t, Options{}, func(_ *Driver, f *tape) {
+	bare := perConn(t, n, way{}, func(_ *Driver, f *tape) {
 		s := f.hub.Shards()[0]
 		for range n {
 			c := s.NewSubscriber(&nowhere{s}, fanout.Frames, func() {})
@@ -151,11 +163,15 @@ func TestIdleMemory(t *testing.T) {
 		}
 	})
 	t.Logf("%d subscribers without a connection: %+v bytes each", n, bare)
-	eachDriver(t, func(t *testing.T, o Options) {
+	eachDriver(t, func(t *testing.T, o way) {
+		n := n
+		if o.tls && !full() {
+			n /= 10 // handshakes take their time
+		}
 		for name, form := range map[string]fanout.Form{"WebSocket": fanout.Frames, "SSE": fanout.Event} {
 			t.Run(name, func(t *testing.T) {
-				got := perConn(t, o, func(d *Driver, f *tape) {
-					startCrowd(t, n, func(c net.Conn) {
+				got := perConn(t, n, o, func(d *Driver, f *tape) {
+					startCrowd(t, n, o.tls, func(c net.Conn) {
 						if err := d.Take(c, nil, f.hub.Shards()[0], form, quiet{f.hub}); err != nil {
 							t.Fatal(err)
 						}
@@ -163,7 +179,10 @@ func TestIdleMemory(t *testing.T) {
 				})
 				t.Logf("%d connections: %+v bytes each, %d of them the driver's", n, got, got.rss-bare.rss)
 				most := int64(512)
-				if o.Portable {
+				switch {
+				case o.tls:
+					most = 24 << 10
+				case o.Portable:
 					most = 6 << 10
 				}
 				if driver := got.heap + got.stack - bare.heap - bare.stack; driver > most {

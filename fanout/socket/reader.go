@@ -15,7 +15,7 @@ func (c *conn) read(early []byte) error {
 		return err
 	}
 	for {
-		if err := c.receive(c.take); err != nil {
+		if err := c.socket.receive(c.take); err != nil {
 			return err
 		}
 	}
@@ -35,8 +35,8 @@ func (c *conn) take(b []byte) error {
 	return nil
 }
 
-// receive waits for bytes and lends them to use. While it waits it holds no
-// buffer, so that an idle connection costs none.
+// receive waits for bytes of the plain connection and lends them to use. While it
+// waits it holds no buffer, so that an idle connection costs none.
 func (c *conn) receive(use func([]byte) error) error {
 	var (
 		buf  *[]byte
@@ -44,17 +44,17 @@ func (c *conn) receive(use func([]byte) error) error {
 		fail error
 	)
 	err := c.raw.Read(func(fd uintptr) bool {
-		buf = c.loop.buffer()
+		buf = borrow(&c.kept.in, readBuffer)
 		var again bool
 		if n, again, fail = recv(fd, *buf); again {
-			c.loop.buffers.Put(buf)
+			c.kept.in.Put(buf)
 			buf = nil
 			return false
 		}
 		return true
 	})
 	if buf != nil {
-		defer c.loop.buffers.Put(buf)
+		defer c.kept.in.Put(buf)
 	}
 	switch {
 	case err != nil:
@@ -70,7 +70,7 @@ func (c *conn) receive(use func([]byte) error) error {
 
 // discard reads what a client still sends until it has closed its side, or the
 // deadline comes. A socket that is closed with bytes unread is reset, and what
-// was sent is lost.
+// was sent is lost. With TLS too it reads what is below: nobody looks at it.
 func (c *conn) discard() {
 	for {
 		if err := c.receive(func([]byte) error { return nil }); err != nil {

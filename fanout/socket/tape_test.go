@@ -19,6 +19,7 @@ import (
 // tape is a hub of one symbol, fed by hand.
 type tape struct {
 	t      testing.TB
+	tls    bool // its connections have TLS
 	hub    *fanout.Hub
 	offset int64
 	seq    uint64
@@ -125,13 +126,42 @@ func pair(t testing.TB) (client, server *net.TCPConn) {
 	return client, server
 }
 
-// eachDriver runs a test with the options of each driver that there is.
-func eachDriver(t *testing.T, f func(t *testing.T, o Options)) {
-	t.Helper()
-	t.Run("portable", func(t *testing.T) { f(t, Options{Portable: true}) })
-	if hasEpoll {
-		t.Run("epoll", func(t *testing.T) { f(t, Options{}) })
+// way is how connections are driven, and whether they have TLS.
+type way struct {
+	Options
+	tls  bool
+	name string
+}
+
+// ways are all that there are.
+func ways() []way {
+	list := []way{
+		{name: "portable", Options: Options{Portable: true}},
+		{name: "portable-tls", Options: Options{Portable: true}, tls: true},
 	}
+	if hasEpoll {
+		list = append(list, way{name: "epoll"}, way{name: "epoll-tls", tls: true})
+	}
+	return list
+}
+
+// eachDriver runs a test in each way that there is.
+func eachDriver(t *testing.T, f func(t *testing.T, o way)) {
+	t.Helper()
+	for _, o := range ways() {
+		t.Run(o.name, func(t *testing.T) { f(t, o) })
+	}
+}
+
+// newDriver makes a driver for a tape.
+func newDriver(t testing.TB, f *tape, o way) *Driver {
+	t.Helper()
+	d, err := New(o.Options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.tls = o.tls
+	return d
 }
 
 // look lets a shard that is driven by hand see what has happened to its sockets,
@@ -149,12 +179,9 @@ func look(t *testing.T, d *Driver, s *fanout.Shard) {
 }
 
 // start runs a driver until the test ends.
-func start(t *testing.T, f *tape, o Options) *Driver {
+func start(t *testing.T, f *tape, o way) *Driver {
 	t.Helper()
-	d, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := newDriver(t, f, o)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx, f.hub.Shards()) }()
@@ -168,9 +195,9 @@ func start(t *testing.T, f *tape, o Options) *Driver {
 }
 
 // connect gives a new connection to the driver.
-func connect(t *testing.T, d *Driver, f *tape, form fanout.Form, early []byte) (*net.TCPConn, *viewer) {
+func connect(t *testing.T, d *Driver, f *tape, form fanout.Form, early []byte) (*peer, *viewer) {
 	t.Helper()
-	client, server := pair(t)
+	client, server := ends(t, f.tls)
 	v := newViewer(f.hub)
 	if err := d.Take(server, early, f.hub.Shards()[0], form, v); err != nil {
 		t.Fatal(err)
@@ -180,9 +207,9 @@ func connect(t *testing.T, d *Driver, f *tape, form fanout.Form, early []byte) (
 
 // got is a message that a client got, as far as the tests look at it.
 type got struct {
-	Type string
-	Seq  uint64
-	Code string
+	Type       string
+	First, Seq uint64
+	Code       string
 }
 
 // frames reads a server's frames.
