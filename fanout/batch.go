@@ -42,8 +42,9 @@ type SymbolWindow struct {
 type cut struct {
 	tape   feed.TapeID
 	pos    feed.Position
-	time   int64 // tape time, ns UTC: of the lane that is behind most
-	newest int64 // tape time of the newest record, ns UTC
+	time   int64   // tape time, ns UTC: of the lane that is behind most
+	newest int64   // tape time of the newest record, ns UTC
+	steps  []int64 // each lane's time, in whole steps of grid; nil: look it up
 
 	once   sync.Once
 	cursor string

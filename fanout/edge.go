@@ -36,6 +36,14 @@ func (s *Symbol) edge(level Level, offset, now int64) edge {
 	return at
 }
 
+// edgeOf is edge at a cut. It is known however long a client takes to get there.
+func (h *Hub) edgeOf(s *Symbol, level Level, c *cut) edge {
+	if c.steps == nil {
+		return h.edgeAt(s, level, c.pos[s.lane])
+	}
+	return s.edge(level, c.pos[s.lane], c.steps[s.lane])
+}
+
 // edgeAt is edge for readers, who know the lane's time by its steps.
 func (h *Hub) edgeAt(s *Symbol, level Level, offset int64) edge {
 	now, known := h.lanes[s.lane].stepAt(offset)

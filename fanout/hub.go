@@ -239,9 +239,11 @@ func (h *Hub) moved() bool {
 }
 
 func (h *Hub) newCut() *cut {
-	c := &cut{tape: h.tape, pos: make(feed.Position, len(h.lanes))}
+	both := make([]int64, 2*len(h.lanes))
+	c := &cut{tape: h.tape, pos: both[:len(h.lanes):len(h.lanes)], steps: both[len(h.lanes):]}
 	for i := range h.lanes {
 		c.pos[i] = h.lanes[i].next
+		c.steps[i] = h.lanes[i].time / grid * grid
 		h.lanes[i].now.Store(h.lanes[i].time)
 		if i == 0 || h.lanes[i].time < c.time {
 			c.time = h.lanes[i].time

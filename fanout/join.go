@@ -69,7 +69,7 @@ func (c *Subscriber) fillPrivate(buf []byte, s *slot, until int64) (filled []byt
 		p.bars(until)
 		j.from, j.ahead = max(j.from, until), j.from > until
 	} else {
-		to := c.shard.hub.edgeAt(sym, s.watch.key.level, until)
+		to := c.shard.hub.edgeOf(sym, s.watch.key.level, c.target)
 		if !p.overtaken(until) || !p.ticks(to.from) {
 			return p.buf, false
 		}

@@ -176,7 +176,7 @@ func (c *Subscriber) place(s *slot) join {
 	if s.watch.key.set == Bars {
 		return join{from: at, begun: true}
 	}
-	return joinAt(c.shard.hub.edgeAt(sym, s.watch.key.level, at))
+	return joinAt(c.shard.hub.edgeOf(sym, s.watch.key.level, c.reached))
 }
 
 // vacate gives a slot's seat back.
