@@ -221,17 +221,18 @@ func (r *reader) answers(c *conn, b []byte, now int64) (int, error) {
 }
 
 func contentLength(head []byte) (int, error) {
-	const name = "\r\ncontent-length:"
-	i := bytes.Index(bytes.ToLower(head), []byte(name))
-	if i < 0 {
-		return 0, errors.New("the answer to a poll does not say its length")
+	for line := range bytes.SplitSeq(head, []byte("\r\n")) {
+		name, text, _ := bytes.Cut(line, []byte(":"))
+		if !bytes.EqualFold(name, []byte("content-length")) {
+			continue
+		}
+		n, err := strconv.Atoi(string(bytes.TrimSpace(text)))
+		if err != nil || n < 0 || n > maxTail {
+			return 0, fmt.Errorf("the answer to a poll says that it has %q bytes", text)
+		}
+		return n, nil
 	}
-	text, _, _ := bytes.Cut(head[i+len(name):], []byte("\r\n"))
-	n, err := strconv.Atoi(string(bytes.TrimSpace(text)))
-	if err != nil || n < 0 || n > maxTail {
-		return 0, fmt.Errorf("the answer to a poll says that it has %q bytes", text)
-	}
-	return n, nil
+	return 0, errors.New("the answer to a poll does not say its length")
 }
 
 // watched returns the symbols of a client.
