@@ -1,55 +1,47 @@
 package socket
 
 import (
-	"runtime"
 	"testing"
 	"time"
 )
 
-func TestPause(t *testing.T) {
-	const ms = time.Millisecond
-	for _, c := range []struct{ cost, most, want time.Duration }{
-		{0, 5 * ms, 0},
-		{ms - 1, 5 * ms, 0},
-		{ms, 5 * ms, 2 * ms},
-		{2 * ms, 5 * ms, 4 * ms},
-		{3 * ms, 5 * ms, 5 * ms},
-		{time.Second, 5 * ms, 5 * ms},
-		{3 * ms, 20 * ms, 6 * ms},
-		{3 * ms, -1, 0},
-	} {
-		if got := pause(c.cost, c.most); got != c.want {
-			t.Errorf("pause(%v, %v) = %v, want %v", c.cost, c.most, got, c.want)
-		}
+// drive makes passes of that cost for a second of synthetic time; work says when
+// the next one is wanted, and what it has to do after a rest.
+func drive(c *cadence, cost time.Duration, every time.Duration, work func(rest time.Duration) (marks, clients int)) (rested time.Duration) {
+	now := time.Unix(1000, 0)
+	c.ended = now
+	rest := time.Duration(0)
+	for range 300 {
+		marks, clients := work(rest)
+		begin := now
+		now = now.Add(cost)
+		rest = c.pause(begin, now, marks, clients)
+		rested += rest
+		now = now.Add(max(rest, every-cost))
 	}
+	return rested
 }
 
-// TestBusyShardRests makes a pass long and looks when the next one comes.
-func TestBusyShardRests(t *testing.T) {
-	eachDriver(t, func(t *testing.T, o way) {
-		for most, rests := range map[time.Duration]bool{0: true, -1: false} {
-			o.Cadence = most
-			f := newTape(t)
-			start(t, f, o)
-			shard := f.hub.Shards()[0]
-			shortest := time.Hour
-			for range 5 {
-				ended, next := make(chan time.Time, 1), make(chan time.Time, 1)
-				shard.Post(func() {
-					for begin := time.Now(); time.Since(begin) < 3*time.Millisecond; {
-						runtime.Gosched()
-					}
-					shard.Post(func() { next <- time.Now() })
-					ended <- time.Now()
-				})
-				end := wait(t, ended, "the long pass")
-				shortest = min(shortest, wait(t, next, "the next pass").Sub(end))
-			}
-			if rests != (shortest >= 5*time.Millisecond) {
-				t.Errorf("cadence %v: the next pass came after %v", most, shortest)
-			}
+func TestCadence(t *testing.T) {
+	const ms = time.Millisecond
+	same := func(rest time.Duration) (int, int) { return 1000 * (1 + int(rest/ms)), 1000 } // one symbol that all have
+	others := func(rest time.Duration) (int, int) { n := 100 * (1 + int(rest/ms)); return n, n }
+	for name, c := range map[string]struct {
+		most, cost, every time.Duration
+		work              func(time.Duration) (int, int)
+		least, most2      time.Duration // rest, in 300 passes
+	}{
+		"busy with the same clients":    {5 * ms, 3 * ms, ms, same, 250 * 5 * ms, 300 * 5 * ms},
+		"busy with others each time":    {5 * ms, 3 * ms, ms, others, 0, 30 * 5 * ms},
+		"the same clients, time enough": {5 * ms, 3 * ms, 20 * ms, same, 0, 0},
+		"no rest wanted":                {-1, 3 * ms, ms, same, 0, 0},
+		"short passes":                  {5 * ms, ms / 2, ms / 2, same, 100 * ms, 300 * ms},
+	} {
+		got := drive(&cadence{most: c.most}, c.cost, c.every, c.work)
+		if got < c.least || got > c.most2 {
+			t.Errorf("%s: rested %v in 300 passes, want %v to %v", name, got, c.least, c.most2)
 		}
-	})
+	}
 }
 
 func TestDue(t *testing.T) {
