@@ -3,17 +3,16 @@ package fanout
 import "time"
 
 // piece is a part of what one Fill produced, and what to take back if the socket
-// does not accept it.
+// does not accept it. There is one for each slot of a flush, so it is small.
 type piece struct {
-	kind  pieceKind
-	start int      // within the buffer
-	flush int      // index in the flush, of slots' pieces
-	pos   position // of a shared piece: where it began
-	skip  int      // of a shared piece: bytes left out at its beginning
-	begun bool     // whether the flush had a message before it
-	// Of a private piece: the state before it.
-	join     join
-	messages int32
+	kind     pieceKind
+	begun    bool     // whether the flush had a message before it
+	skip     int8     // of a shared piece: bytes left out at its beginning
+	start    int32    // within the buffer
+	flush    int32    // index in the flush, of slots' pieces
+	saved    int32    // of a private piece: its join before it, in the shard's
+	messages int32    // of a private piece: of the flush, before it
+	pos      position // of a shared piece: where it began
 }
 
 type pieceKind uint8
@@ -65,8 +64,10 @@ func (c *Subscriber) deliver(now time.Time) {
 // accepted if all of it was sent, else by rewind.
 func (c *Subscriber) Fill(buf []byte) (filled []byte, finished bool) {
 	c.shard.pieces = c.shard.pieces[:0]
+	clear(c.shard.saved)
+	c.shard.saved = c.shard.saved[:0]
 	if len(c.rest) > 0 {
-		c.note(piece{kind: restPiece, start: len(buf)})
+		c.note(piece{kind: restPiece, start: int32(len(buf))})
 		buf = append(buf, c.rest...)
 	}
 	if c.target == nil {
@@ -74,7 +75,7 @@ func (c *Subscriber) Fill(buf []byte) (filled []byte, finished bool) {
 	}
 	if c.target == nil || (!c.opened && !c.begun) {
 		if len(c.control) > 0 {
-			c.note(piece{kind: controlPiece, start: len(buf)})
+			c.note(piece{kind: controlPiece, start: int32(len(buf))})
 			buf = append(buf, c.control...)
 		}
 	}
@@ -93,7 +94,7 @@ func (c *Subscriber) Fill(buf []byte) (filled []byte, finished bool) {
 		}
 		c.sent++
 	}
-	c.note(piece{kind: closePiece, start: len(buf)})
+	c.note(piece{kind: closePiece, start: int32(len(buf))})
 	return c.closeFlush(buf), true
 }
 
@@ -102,7 +103,7 @@ func (c *Subscriber) fillBye(buf []byte) []byte {
 	if c.said {
 		return buf
 	}
-	c.note(piece{kind: byePiece, start: len(buf)})
+	c.note(piece{kind: byePiece, start: int32(len(buf))})
 	b := *c.ending
 	b.Cursor = c.cursor()
 	return c.appendBye(buf, b)
@@ -178,7 +179,7 @@ func (c *Subscriber) fillSlot(buf []byte) (filled []byte, whole bool) {
 			return buf, false
 		}
 		buf = c.openFlush(buf)
-		p := piece{kind: sharedPiece, start: len(buf), flush: c.sent, pos: s.pos, begun: c.begun}
+		p := piece{kind: sharedPiece, start: int32(len(buf)), flush: int32(c.sent), pos: s.pos, begun: c.begun}
 		if c.form.framing() == listed && !c.begun {
 			p.skip = 1
 		}
@@ -197,7 +198,7 @@ func (c *Subscriber) openFlush(buf []byte) []byte {
 		return buf
 	}
 	c.opened = true
-	c.note(piece{kind: openPiece, start: len(buf)})
+	c.note(piece{kind: openPiece, start: int32(len(buf))})
 	if c.form == Events {
 		return append(buf, "data: ["...)
 	}
@@ -308,13 +309,13 @@ func (c *Subscriber) finish() {
 func (c *Subscriber) rewind(buf []byte, n int) {
 	pieces := c.shard.pieces
 	last := len(pieces) - 1
-	for last > 0 && pieces[last].start >= n {
+	for last > 0 && int(pieces[last].start) >= n {
 		c.undo(&pieces[last])
 		last--
 	}
 	end := len(buf)
 	if last+1 < len(pieces) {
-		end = pieces[last+1].start
+		end = int(pieces[last+1].start)
 	}
 	p := &pieces[last]
 	if n == 0 && p.kind != restPiece {
@@ -336,11 +337,11 @@ func (c *Subscriber) keepRest(p *piece, unsent []byte, n int) {
 		return
 	}
 	s := &c.slots[c.flush[p.flush].slot]
-	at := p.pos.at + int64(p.skip) + int64(n-p.start)
+	at := p.pos.at + int64(p.skip) + int64(n-int(p.start))
 	end := p.pos.chunk.frameEnd(at)
 	c.rest = append(c.rest[:0], unsent[:end-at]...)
 	s.pos = position{at: end, chunk: p.pos.chunk}
-	c.sent = p.flush
+	c.sent = int(p.flush)
 }
 
 // undo takes back a piece of which nothing was sent.
@@ -348,12 +349,12 @@ func (c *Subscriber) undo(p *piece) {
 	switch p.kind {
 	case sharedPiece:
 		c.slots[c.flush[p.flush].slot].pos = p.pos
-		c.begun, c.sent = p.begun, p.flush
+		c.begun, c.sent = p.begun, int(p.flush)
 	case privatePiece:
 		s := &c.slots[c.flush[p.flush].slot]
-		s.join = &join{}
-		*s.join = p.join
-		c.begun, c.sent, c.messages = p.begun, p.flush, p.messages
+		j := c.shard.saved[p.saved]
+		s.join = &j
+		c.begun, c.sent, c.messages = p.begun, int(p.flush), p.messages
 	case openPiece:
 		c.opened = false
 	case restPiece, controlPiece, closePiece, byePiece:

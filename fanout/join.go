@@ -123,9 +123,11 @@ func (c *Subscriber) arrive(s *slot, until int64) bool {
 // note remembers the state before the piece, to take it back.
 func (p *private) note() {
 	p.start = len(p.buf)
-	p.c.note(piece{
-		kind: privatePiece, start: p.start, flush: p.c.sent, begun: p.c.begun, messages: p.c.messages, join: *p.s.join,
+	c := p.c
+	c.note(piece{
+		kind: privatePiece, start: int32(p.start), flush: int32(c.sent), begun: c.begun, messages: c.messages, saved: int32(len(c.shard.saved)),
 	})
+	c.shard.saved = append(c.shard.saved, *p.s.join)
 }
 
 func (p *private) encoder() Encoder { return p.c.shard.hub.options.Encoder }

@@ -30,6 +30,7 @@ type Shard struct {
 	served  int           // clients that had something to do in it
 	scratch []byte
 	pieces  []piece
+	saved   []join // of the private pieces
 	swept   time.Time
 }
 
