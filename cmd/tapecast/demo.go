@@ -31,6 +31,11 @@ type demoConfig struct {
 // demoRetention is how long the demo keeps its ticks.
 const demoRetention = 30 * time.Minute
 
+// demoLanes is the demo's number of lanes. Its broker keeps an index of all batches
+// in memory, and each lane has one in nearly every request: with eight of them that
+// index alone would grow by 2 MB a minute until the retention is reached.
+const demoLanes = 2
+
 func newDemo() *cobra.Command {
 	var c demoConfig
 	cmd := &cobra.Command{
@@ -100,7 +105,7 @@ func (c *demoConfig) startBroker(ctx context.Context, log *slog.Logger) (*embedd
 // runRoles runs feeder, bars and node on the broker. The first to fail ends the
 // others.
 func (c *demoConfig) runRoles(ctx context.Context, broker *embedded.Broker, out io.Writer, log *slog.Logger) error {
-	k := kafkaConfig{brokers: []string{broker.Addr()}, topic: ticksTopic, bars: barsTopic, lanes: 8, retention: demoRetention}
+	k := kafkaConfig{brokers: []string{broker.Addr()}, topic: ticksTopic, bars: barsTopic, lanes: demoLanes, retention: demoRetention}
 	reg := newRegistry()
 	feed := feedConfig{kafka: k, market: c.market}
 	bars := barsConfig{kafka: k, group: "tapecast-bars"}
